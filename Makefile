@@ -1,0 +1,94 @@
+# iorig: one non-recursive Makefile. `make help` lists the targets.
+#
+# VARIANT=release (default) or sanitize (ASan + UBSan, dynamic, its own build directory and bin/iorig-sanitize).
+
+VARIANT ?= release
+VERSION := 0.1
+CC      := gcc
+CLANG   ?= clang
+PREFIX  ?= /usr/local
+B       := build/$(VARIANT)
+
+CFLAGS_common := -std=gnu11 -g -I. -I$(B) -D_GNU_SOURCE -DIORIG_VERSION='"$(VERSION)"' -MMD -MP \
+	-Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla -Werror
+CFLAGS_release := -O2
+LDFLAGS_release := -static
+CFLAGS_sanitize := -O1 -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+LDFLAGS_sanitize := -fsanitize=address,undefined
+PROGRAM_release := bin/iorig
+PROGRAM_sanitize := bin/iorig-sanitize
+PROGRAM := $(PROGRAM_$(VARIANT))
+LIBS    := -lbpf -lelf -lz -lzstd -lxxhash -luring -ljansson -lm -lpthread
+
+CFLAGS  := $(CFLAGS_common) $(CFLAGS_$(VARIANT)) $(EXTRA_CFLAGS)
+LDFLAGS := $(LDFLAGS_$(VARIANT))
+
+STAGES  := lib trace capture replay profiles sweeps results rootfs
+# *.bpf.c is compiled for the kernel, fuzz targets and unit tests have a main of their own.
+SOURCES := $(filter-out %.bpf.c,$(foreach s,$(STAGES),$(wildcard $(s)/*.c)))
+OBJECTS := $(SOURCES:%.c=$(B)/%.o)
+BPF     := $(wildcard capture/*.bpf.c)
+SKELS   := $(BPF:capture/%.bpf.c=$(B)/capture/%.skel.h)
+UNITS   := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/*.c))
+
+.DEFAULT_GOAL := all
+.PHONY: all help deps demo test test-long bench lint install clean units
+.DELETE_ON_ERROR:
+
+all: $(PROGRAM) ## build bin/iorig, the one static program
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+$(PROGRAM): $(B)/bin/iorig.o $(B)/libiorig.a
+	@echo "LD $@"
+	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(B)/libiorig.a: $(OBJECTS)
+	@rm -f $@
+	@ar rcs $@ $^
+
+$(B)/%.o: %.c | $(SKELS)
+	@mkdir -p $(@D)
+	@echo "CC $<"
+	@$(CC) $(CFLAGS) -c -o $@ $<
+
+# The BPF part: compiled once for the kernel's virtual machine, embedded as a generated skeleton header.
+$(B)/capture/%.bpf.o: capture/%.bpf.c $(wildcard capture/*.h trace/ops.h lib/hist.h)
+	@mkdir -p $(@D)
+	$(CLANG) -target bpf -mcpu=v3 -O2 -g -Wall -Werror -I. -I/usr/include/$(shell uname -m)-linux-gnu -D__TARGET_ARCH_x86 -c -o $@ $<
+
+$(B)/capture/%.skel.h: $(B)/capture/%.bpf.o
+	/usr/sbin/bpftool gen skeleton $< name $*_bpf >$@
+
+units: $(UNITS)
+$(B)/tests/%: tests/unit/%.c $(B)/libiorig.a
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) $(LDFLAGS_$(filter sanitize,$(VARIANT))) -o $@ $< $(B)/libiorig.a -lcmocka $(LIBS)
+
+deps: ## install what iorig needs (Debian packages, as root)
+	sh tests/deps.sh
+
+demo: ## record a real program, boot a test box, sweep, show the matrix
+	sh tests/demo.sh
+
+test: ## the whole test suite; what cannot run here is skipped with its reason
+	sh tests/run.sh
+
+test-long: ## fuzzers, kill loops, every box test
+	sh tests/run.sh long
+
+bench: ## ratios against peers, measured in the same run
+	sh tests/bench/run.sh
+
+lint: ## shellcheck, cppcheck, mandoc, duplicate code
+	sh tests/lint.sh
+
+install: all ## install to $(PREFIX)
+	install -D -m 755 bin/iorig $(DESTDIR)$(PREFIX)/bin/iorig
+	sh tests/install-share.sh $(DESTDIR)$(PREFIX)
+
+clean: ## remove everything that was built
+	rm -rf build bin/iorig bin/iorig-sanitize
+
+-include $(shell find build -name '*.d' 2>/dev/null)

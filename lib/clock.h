@@ -1,0 +1,12 @@
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+/* CLOCK_MONOTONIC in ns. Threads: any. */
+uint64_t clock_now_ns(void);
+
+/* Now (UTC) as "2026-11-21T12:00:00.123Z"; text needs 32 bytes. Returns text. */
+char *clock_iso(char text[32]);
+
+/* Sleeps that long, or less when a stop was requested (lib/stop.h). */
+void clock_sleep_ns(uint64_t ns);

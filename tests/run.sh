@@ -1,0 +1,54 @@
+#!/bin/sh
+# The test runner. Builds, runs every unit test (tests/unit/*.c) and every program test (tests/program/*.bats), shows failures and
+# skips with their reasons, and closes with 'N passed, N failed, N skipped'.
+#   run.sh          the suite of `make test`
+#   run.sh long     also tests/long/*.bats
+#   run.sh FILE...  only these
+# IORIG_STRICT=1 (set in CI): a skip is a failure.
+set -eu
+cd "$(dirname "$0")/.."
+sh tests/deps.sh || [ "$(id -u)" != 0 ]
+make -s -j"$(nproc)" all units
+
+log=build/tests
+rm -rf "$log"
+mkdir -p "$log"
+case "${1:-}" in
+'') set -- tests/unit/*.c tests/program/*.bats ;;
+long) set -- tests/unit/*.c tests/program/*.bats tests/long/*.bats ;;
+esac
+
+for file; do
+	[ -e "$file" ] || continue
+	name=$(basename "$file")
+	out=$log/$name.tap
+	started=$(date +%s)
+	rc=0
+	case $file in
+	*.c) CMOCKA_MESSAGE_OUTPUT=TAP "build/release/tests/${name%.c}" >"$out" 2>"$out.err" || rc=$? ;;
+	*.bats) bats --tap "$file" >"$out" 2>"$out.err" </dev/null || rc=$? ;;
+	esac
+	# A test program that died before it said "not ok" is a failure of its own.
+	if [ "$rc" != 0 ] && ! grep -q '^not ok' "$out"; then
+		echo "not ok 0 - $name ended with status $rc" >>"$out"
+	fi
+	grep -Eq '^(not )?ok' "$out" || echo "not ok 0 - $name ran no test" >>"$out"
+	printf '%-34s %4d s  %d ok, %d failed, %d skipped\n' "$name" $(($(date +%s) - started)) \
+		"$(grep '^ok' "$out" | grep -vic '# skip' || :)" "$(grep -c '^not ok' "$out" || :)" "$(grep '^ok' "$out" | grep -ic '# skip' || :)"
+	if grep -q '^not ok' "$out"; then
+		sed -n '/^not ok/,/^ok/p' "$out" | grep -v '^ok' | sed 's/^/    /' | head -60
+		sed 's/^/    stderr: /' "$out.err" | tail -20
+	fi
+	grep -i '^ok.*# skip' "$out" | sed 's/^ok [0-9]* /    skipped: /' || :
+done
+
+passed=$(cat "$log"/*.tap | grep '^ok' | grep -vic '# skip' || :)
+failed=$(cat "$log"/*.tap | grep -c '^not ok' || :)
+skipped=$(cat "$log"/*.tap | grep '^ok' | grep -ic '# skip' || :)
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ] || exit 1
+[ "$passed" != 0 ] || exit 1
+if [ "$skipped" != 0 ] && [ "${IORIG_STRICT:-0}" = 1 ]; then
+	echo "run.sh: in CI nothing may be skipped" >&2
+	exit 1
+fi
