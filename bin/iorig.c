@@ -49,25 +49,28 @@ static int help(int argc, char **argv)
 	return command_help(find(argv[1]));
 }
 
-int main(int argc, char **argv)
+static int dispatch(int argc, char **argv)
 {
 	const struct command *cmd;
-	int rc;
 
 	if (argc < 2)
 		return usage(stderr);
 	if (!strcmp(argv[1], "-h") || !strcmp(argv[1], "--help"))
 		return usage(stdout);
-	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "version")) {
-		printf("iorig %s\n", IORIG_VERSION);
-		return EXIT_DONE;
-	}
+	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "version"))
+		return printf("iorig %s\n", IORIG_VERSION) > 0 ? EXIT_DONE : EXIT_FAILED;
 	if (!strcmp(argv[1], "help"))
 		return help(argc - 1, argv + 1);
 	cmd = find(argv[1]);
 	if (!cmd)
 		return fail(EXIT_USAGE, "there is no verb '%s'; see 'iorig help'", argv[1]);
-	rc = cmd->run(cmd, argc - 1, argv + 1);
+	return cmd->run(cmd, argc - 1, argv + 1);
+}
+
+int main(int argc, char **argv)
+{
+	int rc = dispatch(argc, argv);
+
 	/* A full disk behind stdout is an error too. */
 	if ((fflush(stdout) || ferror(stdout)) && rc == EXIT_DONE)
 		rc = fail(EXIT_FAILED, "cannot write the output: the standard output is full or closed");

@@ -36,10 +36,13 @@ static int parse_with_unit(const char *text, const struct unit *units, uint64_t 
 	for (const struct unit *u = units; u->suffix; u++) {
 		if (strcasecmp(end, u->suffix))
 			continue;
+		if (!strchr(text, '.')) {
+			errno = 0;
+			return __builtin_mul_overflow(strtoull(text, NULL, 10), u->factor, value) || errno ? -EINVAL : 0;
+		}
 		if (number * (double)u->factor >= 18446744073709551615.0)
 			return -EINVAL;
-		*value = strchr(text, '.') ? (uint64_t)(number * (double)u->factor)
-					   : strtoull(text, NULL, 10) * u->factor;
+		*value = (uint64_t)(number * (double)u->factor);
 		return 0;
 	}
 	return -EINVAL;
