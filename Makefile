@@ -29,6 +29,7 @@ SOURCES := $(filter-out %.bpf.c,$(foreach s,$(STAGES),$(wildcard $(s)/*.c)))
 OBJECTS := $(SOURCES:%.c=$(B)/%.o)
 BPF     := $(wildcard capture/*.bpf.c)
 SKELS   := $(BPF:capture/%.bpf.c=$(B)/capture/%.skel.h)
+HELPERS := $(patsubst tests/helpers/%.c,build/helpers/%,$(wildcard tests/helpers/*.c))
 UNITS   := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/*.c))
 
 .DEFAULT_GOAL := all
@@ -61,7 +62,13 @@ $(B)/capture/%.bpf.o: capture/%.bpf.c $(wildcard capture/*.h trace/ops.h lib/his
 $(B)/capture/%.skel.h: $(B)/capture/%.bpf.o
 	/usr/sbin/bpftool gen skeleton $< name $*_bpf >$@
 
-units: $(UNITS)
+units: $(UNITS) $(HELPERS)
+
+# Small programs that make ground truth for the tests; nothing of iorig is linked in.
+build/helpers/%: tests/helpers/%.c
+	@mkdir -p $(@D)
+	@$(CC) -std=gnu11 -g -O1 -D_GNU_SOURCE -Wall -Wextra -Werror -o $@ $< -luring -lpthread
+
 $(B)/tests/%: tests/unit/%.c $(B)/libiorig.a
 	@mkdir -p $(@D)
 	@$(CC) $(CFLAGS) $(LDFLAGS_$(filter sanitize,$(VARIANT))) -o $@ $< $(B)/libiorig.a -lcmocka $(LIBS)
