@@ -14,7 +14,11 @@
 
 /* ---- operations ------------------------------------------------------------------------------------------------------------ */
 
-enum trace_field { /* which members of struct trace_event an operation uses */
+/*
+ * Which members of struct trace_event an operation uses. The others are not stored: whatever the writer was given, a reader gets -1
+ * for descriptors and offsets and 0 for the rest.
+ */
+enum trace_field {
 	TRACE_F_FD = 1 << 0,
 	TRACE_F_FD2 = 1 << 1,
 	TRACE_F_FILE = 1 << 2,
@@ -168,7 +172,7 @@ struct trace_record {
 /*
  * A stream: what was given to the writer is on its way to the disk a block later, and a file whose writer was killed is readable up
  * to its last whole block. One thread at a time. Errors stick: every later call returns the first one (-errno), so that a
- * caller may look only at trace_writer_close.
+ * caller may look only at trace_writer_close. Ids that the writer never gave (a parent thread's too) are -EINVAL.
  *
  *	struct trace_writer *w = trace_writer_open(path, header, &options);   // NULL and errno
  *	uint32_t p = trace_writer_string(w, "/srv/db", 7);                      // the same text gives the same id
@@ -180,7 +184,8 @@ struct trace_writer;
 
 struct trace_writer_options {
 	int level;             /* zstd level, 0 = 1 */
-	uint64_t max_bytes;    /* 0 = none; a writer that reached it returns -EFBIG and closes cleanly */
+	/* 0 = none. A writer that reached it returns -EFBIG, also from close, but the file is whole and within the limit. */
+	uint64_t max_bytes;
 };
 
 /* header: any JSON object with facts of the recording (docs/iorig-trace.5 names the keys); schema and version are added. Borrowed. */
