@@ -1,0 +1,407 @@
+#include "trace/encode.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <xxhash.h>
+#include <zstd.h>
+
+/* One varint a record fits each column but the texts and the shapes, so the hot path needs no check of room. */
+enum { COLUMN_ROOM = (TRACE_BLOCK_RECORDS + 2) * TRACE_VARINT_MAX, SHAPE_SLOTS = 2 * TRACE_BLOCK_RECORDS };
+
+static void put(struct encode *e, enum trace_column column, uint64_t v)
+{
+	e->column[column].at = varint_put(e->column[column].at, v);
+}
+
+static int make_room(struct encode_column *c, size_t more)
+{
+	size_t used = (size_t)(c->at - c->data), room = c->room ? c->room : COLUMN_ROOM;
+	uint8_t *bigger;
+
+	if (used + more <= c->room)
+		return 0;
+	while (room < used + more)
+		room *= 2;
+	bigger = realloc(c->data, room);
+	if (!bigger)
+		return -ENOMEM;
+	*c = (struct encode_column){bigger, bigger + used, room};
+	return 0;
+}
+
+int encode_init(struct encode *e)
+{
+	*e = (struct encode){.zstd = ZSTD_createCCtx(), .shape_table = calloc(SHAPE_SLOTS, sizeof(uint64_t))};
+	if (!e->zstd || !e->shape_table || predict_init(&e->predict))
+		return -ENOMEM;
+	for (unsigned c = 0; c < TRACE_COLUMNS; c++)
+		if (trace_column_name(c) && make_room(&e->column[c], COLUMN_ROOM))
+			return -ENOMEM;
+	return 0;
+}
+
+void encode_release(struct encode *e)
+{
+	for (unsigned c = 0; c < TRACE_COLUMNS; c++)
+		free(e->column[c].data);
+	predict_release(&e->predict);
+	ZSTD_freeCCtx(e->zstd);
+	free(e->shape_table);
+	free(e->previous);
+	free(e->payload);
+}
+
+void encode_begin(struct encode *e, uint32_t strings_before)
+{
+	for (unsigned c = 0; c < TRACE_COLUMNS; c++)
+		e->column[c].at = e->column[c].data;
+	predict_begin(&e->predict, strings_before);
+	e->time = e->duration = e->offset = (struct bits_out){0};
+	e->records = e->events = e->strings = 0;
+	e->text_bytes = 0;
+	e->run_type = e->run_length = 0;
+	e->first_ns = UINT64_MAX;
+	e->last_ns = 0;
+	e->previous_bytes = 0;
+	e->last_shape = 0;
+}
+
+bool encode_full(const struct encode *e)
+{
+	if (e->records >= TRACE_BLOCK_RECORDS || e->strings >= TRACE_BLOCK_RECORDS || e->text_bytes >= TRACE_TEXT_FLUSH)
+		return true;
+	/* The columns that can be the widest. */
+	return e->column[TRACE_COL_STRING_BYTES].at - e->column[TRACE_COL_STRING_BYTES].data >= TRACE_COLUMN_FLUSH ||
+	       e->column[TRACE_COL_SHAPES].at - e->column[TRACE_COL_SHAPES].data >= TRACE_COLUMN_FLUSH ||
+	       e->column[TRACE_COL_OFFSET_BITS].at - e->column[TRACE_COL_OFFSET_BITS].data >= TRACE_COLUMN_FLUSH ||
+	       e->column[TRACE_COL_TIME_BITS].at - e->column[TRACE_COL_TIME_BITS].data >= TRACE_COLUMN_FLUSH;
+}
+
+size_t encode_pending_bytes(const struct encode *e)
+{
+	size_t sum = 64 + TRACE_FRAME_BYTES;
+
+	for (unsigned c = 0; c < TRACE_COLUMNS; c++)
+		if (e->column[c].at != e->column[c].data)
+			sum += (size_t)(e->column[c].at - e->column[c].data) + 16;
+	return sum;
+}
+
+/* ---- records ---- */
+
+static void end_run(struct encode *e)
+{
+	if (e->run_length)
+		put(e, TRACE_COL_ORDER, (uint64_t)e->run_length << 3 | e->run_type);
+	e->run_length = 0;
+}
+
+static void count_record(struct encode *e, enum trace_record_type type)
+{
+	if (e->run_type != type)
+		end_run(e);
+	e->run_type = type;
+	e->run_length++;
+	e->records++;
+}
+
+int encode_string(struct encode *e, const char *text, size_t n)
+{
+	struct encode_column *bytes = &e->column[TRACE_COL_STRING_BYTES];
+	size_t shared = 0, most = n < e->previous_bytes ? n : e->previous_bytes;
+	char *copy;
+
+	while (shared < most && text[shared] == e->previous[shared])
+		shared++;
+	if (make_room(bytes, n) || make_room(&e->column[TRACE_COL_STRING_LENGTHS], 2 * TRACE_VARINT_MAX))
+		return -ENOMEM;
+	if (n > e->previous_bytes) {
+		copy = realloc(e->previous, n);
+		if (!copy)
+			return -ENOMEM;
+		e->previous = copy;
+	}
+	memcpy(e->previous, text, n);
+	e->previous_bytes = n;
+	put(e, TRACE_COL_STRING_LENGTHS, shared);
+	put(e, TRACE_COL_STRING_LENGTHS, n - shared);
+	memcpy(bytes->at, text + shared, n - shared);
+	bytes->at += n - shared;
+	e->strings++;
+	e->text_bytes += n;
+	return 0;
+}
+
+static uint64_t load_member(const void *record, const struct trace_member *m)
+{
+	uint32_t narrow;
+	uint64_t wide;
+
+	if (m->bytes == sizeof(wide)) {
+		memcpy(&wide, (const char *)record + m->offset, sizeof(wide));
+		return wide;
+	}
+	memcpy(&narrow, (const char *)record + m->offset, sizeof(narrow));
+	return m->coding == TRACE_SIGNED ? (uint64_t)(int32_t)narrow : narrow;
+}
+
+int encode_definition(struct encode *e, enum trace_record_type type, const void *record)
+{
+	count_record(e, type);
+	for (const struct trace_member *m = trace_members_of(type); m->type == type && m->column; m++) {
+		uint64_t v = load_member(record, m), *before = &e->predict.member[m->column];
+
+		switch ((enum trace_coding)m->coding) {
+		case TRACE_PLAIN: put(e, m->column, v); break;
+		case TRACE_SIGNED: put(e, m->column, zigzag((int64_t)v)); break;
+		case TRACE_STRING: put(e, m->column, predict_string_code(&e->predict, (uint32_t)v)); break;
+		case TRACE_DELTA:
+			put(e, m->column, zigzag((int64_t)(v - *before)));
+			*before = v;
+			break;
+		}
+	}
+	if (type == TRACE_FILE)
+		return predict_add_file(&e->predict, record);
+	if (type == TRACE_THREAD)
+		return predict_add_thread(&e->predict, record);
+	if (type == TRACE_LOSS)
+		e->lost += ((const struct trace_loss *)record)->count;
+	return 0;
+}
+
+/* ---- events ---- */
+
+static bool same_shape(const struct predict_shape *s, const struct trace_event *v, uint64_t flags, uint64_t arg, uint32_t mode)
+{
+	return s->op == v->op && s->flags == flags && s->arg == arg && s->mode == mode && s->via == v->via && s->bits == v->bits &&
+	       s->ring == v->ring;
+}
+
+static int define_shape(struct encode *e, const struct predict_shape *s)
+{
+	if (make_room(&e->column[TRACE_COL_SHAPES], 8 * TRACE_VARINT_MAX))
+		return -ENOMEM;
+	put(e, TRACE_COL_SHAPES, s->op);
+	put(e, TRACE_COL_SHAPES, s->fields);
+	put(e, TRACE_COL_SHAPES, s->via);
+	put(e, TRACE_COL_SHAPES, s->bits);
+	put(e, TRACE_COL_SHAPES, s->ring);
+	put(e, TRACE_COL_SHAPES, s->mode);
+	put(e, TRACE_COL_SHAPES, s->flags);
+	put(e, TRACE_COL_SHAPES, s->arg);
+	return predict_add_shape(&e->predict, s);
+}
+
+/* The number of the event's shape, or -ENOMEM. */
+static int64_t shape_of(struct encode *e, const struct trace_event *v, unsigned fields)
+{
+	struct predict *p = &e->predict;
+	uint64_t flags = fields & TRACE_F_FLAGS ? v->flags : 0, arg = fields & TRACE_F_ARG ? v->arg : 0;
+	uint32_t mode = fields & TRACE_F_MODE ? v->mode : 0;
+	struct predict_shape s = {.flags = flags, .arg = arg, .mode = mode, .ring = v->ring, .bits = v->bits,
+				  .fields = (uint16_t)fields, .op = v->op, .via = v->via};
+	uint64_t hash = (flags * 0x9e3779b97f4a7c15u ^ arg) * 0xc2b2ae3d27d4eb4fu ^
+			((uint64_t)mode << 32 | (uint64_t)v->ring << 16 | v->bits) * 0x165667b19e3779f9u ^
+			(uint64_t)(v->op | v->via << 8) * 0x9e3779b97f4a7c15u;
+
+	if (p->shapes && same_shape(&p->shape[e->last_shape], v, flags, arg, mode))
+		return e->last_shape;
+	for (uint32_t slot = (uint32_t)(hash >> 40);; slot++) {
+		uint64_t *entry = &e->shape_table[slot % SHAPE_SLOTS];
+		uint32_t number = (uint32_t)*entry - 1;
+
+		if (*entry >> 32 != p->block) {
+			*entry = (uint64_t)p->block << 32 | (p->shapes + 1);
+			e->last_shape = p->shapes;
+			return define_shape(e, &s) ? -ENOMEM : (int64_t)e->last_shape;
+		}
+		if (same_shape(&p->shape[number], v, flags, arg, mode))
+			return e->last_shape = number;
+	}
+}
+
+static void put_split(struct encode *e, enum trace_column classes, struct bits_out *bits, uint64_t v)
+{
+	unsigned class = hist_index(v, SPLIT_BITS), width = split_width(class);
+	struct encode_column *raw = &e->column[classes + 1]; /* the bits column follows */
+
+	*e->column[classes].at++ = (uint8_t)class;
+	raw->at = bits_put(bits, raw->at, width ? v & (~0ULL >> (64 - width)) : 0, width);
+}
+
+static unsigned put_time(struct encode *e, const struct trace_event *v)
+{
+	struct predict *p = &e->predict;
+	uint64_t end_ns = v->begin_ns + v->duration_ns;
+	unsigned mask = 0;
+
+	if (v->thread == p->previous_thread)
+		mask |= TRACE_M_THREAD;
+	else
+		put(e, TRACE_COL_EVENT_THREAD, v->thread);
+	if (mask && v->begin_ns >= p->previous_end_ns)
+		mask |= TRACE_M_GAP;
+	put_split(e, TRACE_COL_TIME_CLASS, &e->time, (mask & TRACE_M_GAP ? v->begin_ns : end_ns) - p->previous_end_ns);
+	put_split(e, TRACE_COL_DURATION_CLASS, &e->duration, v->duration_ns);
+	if (v->begin_ns < e->first_ns)
+		e->first_ns = v->begin_ns;
+	if (end_ns > e->last_ns)
+		e->last_ns = end_ns;
+	return mask;
+}
+
+static unsigned put_offset(struct encode *e, int64_t offset, int64_t expected)
+{
+	bool pages = !(offset & 4095);
+
+	if (offset == expected)
+		return TRACE_M_OFFSET;
+	put_split(e, TRACE_COL_OFFSET_CLASS, &e->offset,
+		  pages ? zigzag((offset >> 12) - (expected >> 12)) : zigzag((int64_t)((uint64_t)offset - (uint64_t)expected)));
+	return pages ? TRACE_M_PAGES : 0;
+}
+
+static uint64_t file_code(const struct predict *p, uint32_t file)
+{
+	return file ? (uint64_t)p->files - file + 1 : 0;
+}
+
+/* What the event is about: descriptor, file, paths. */
+static unsigned put_target(struct encode *e, const struct trace_event *v, unsigned fields, const struct predict_thread *thread)
+{
+	struct predict *p = &e->predict;
+	unsigned mask = 0;
+
+	if (fields & TRACE_F_FD) {
+		if (v->fd == thread->fd)
+			mask |= TRACE_M_FD;
+		else
+			put(e, TRACE_COL_EVENT_FD, zigzag(v->fd));
+	}
+	if (fields & TRACE_F_PATH)
+		put(e, TRACE_COL_EVENT_PATH, v->path == thread->path ? 0 : 1 + predict_string_code(p, v->path));
+	if (fields & TRACE_F_FILE) {
+		if (v->file == predict_file_id(p, thread, v, fields))
+			mask |= TRACE_M_FILE;
+		else
+			put(e, TRACE_COL_EVENT_FILE, file_code(p, v->file));
+	}
+	if (fields & TRACE_F_FD2)
+		put(e, TRACE_COL_FD2, zigzag(v->fd2));
+	if (fields & TRACE_F_FILE2)
+		put(e, TRACE_COL_FILE2, file_code(p, v->file2));
+	if (fields & TRACE_F_PATH2)
+		put(e, TRACE_COL_PATH2, predict_string_code(p, v->path2));
+	if (fields & TRACE_F_OFFSET2)
+		put(e, TRACE_COL_OFFSET2, zigzag((int64_t)((uint64_t)v->offset2 - p->previous_offset2)));
+	return mask;
+}
+
+int encode_event(struct encode *e, const struct trace_event *event)
+{
+	struct predict *p = &e->predict;
+	unsigned fields = trace_ops[event->op].fields, mask;
+	int64_t number = shape_of(e, event, fields);
+	struct predict_thread *thread;
+	struct predict_file *file;
+	struct predict_shape *shape;
+	struct trace_event v = *event;
+
+	if (number < 0)
+		return (int)number;
+	if (!(fields & TRACE_F_FILE))
+		v.file = 0;
+	if (!(fields & TRACE_F_LENGTH))
+		v.length = 0;
+	if (!(fields & TRACE_F_OFFSET2))
+		v.offset2 = -1;
+	shape = &p->shape[number];
+	thread = predict_thread(p, v.thread);
+	file = predict_file(p, v.file);
+	count_record(e, TRACE_EVENT);
+	e->events++;
+	put(e, TRACE_COL_SHAPE, (uint64_t)number);
+	mask = put_time(e, &v) | put_target(e, &v, fields, thread);
+	if (fields & TRACE_F_OFFSET)
+		mask |= put_offset(e, v.offset, file->next_offset);
+	if (fields & TRACE_F_LENGTH) {
+		if (v.length == file->length)
+			mask |= TRACE_M_LENGTH;
+		else
+			put(e, TRACE_COL_LENGTH, v.length);
+	}
+	if (v.result == predict_result(shape, v.length))
+		mask |= TRACE_M_RESULT;
+	else
+		put(e, TRACE_COL_RESULT, zigzag(v.result));
+	*e->column[TRACE_COL_MASK].at++ = (uint8_t)mask;
+	predict_learn(p, thread, file, shape, &v);
+	return 0;
+}
+
+/* ---- the block as a whole ---- */
+
+/* Compressed, or as it is when that is not smaller; the stored size says which. */
+static size_t pack_column(struct encode *e, int level, const struct encode_column *c, uint8_t *to, size_t room)
+{
+	size_t n = (size_t)(c->at - c->data), stored = ZSTD_compressCCtx(e->zstd, to, room, c->data, n, level);
+
+	if (!ZSTD_isError(stored) && stored < n)
+		return stored;
+	memcpy(to, c->data, n);
+	return n;
+}
+
+int encode_pack(struct encode *e, int level, const struct encode_column *columns, struct trace_frame *frame, const uint8_t **payload)
+{
+	/* The directory is written once the sizes are known, in front of the columns: its room is its largest size. */
+	uint8_t directory[TRACE_COLUMNS * 3 * TRACE_VARINT_MAX + TRACE_VARINT_MAX], *d = directory;
+	size_t room = sizeof(directory), used = sizeof(directory), head;
+	uint64_t n = 0;
+
+	for (unsigned c = 0; c < TRACE_COLUMNS; c++) {
+		size_t raw = (size_t)(columns[c].at - columns[c].data);
+
+		n += raw != 0;
+		room += ZSTD_compressBound(raw);
+	}
+	if (room > e->payload_room) {
+		free(e->payload);
+		e->payload = malloc(room);
+		e->payload_room = e->payload ? room : 0;
+		if (!e->payload)
+			return -ENOMEM;
+	}
+	d = varint_put(d, n);
+	for (unsigned c = 0; c < TRACE_COLUMNS; c++) {
+		size_t raw = (size_t)(columns[c].at - columns[c].data), stored;
+
+		if (!raw)
+			continue;
+		stored = pack_column(e, level, &columns[c], e->payload + used, e->payload_room - used);
+		d = varint_put(varint_put(varint_put(d, c), raw), stored);
+		used += stored;
+	}
+	head = (size_t)(d - directory);
+	*payload = memcpy(e->payload + sizeof(directory) - head, directory, head);
+	frame->stored_bytes = (uint32_t)(used - sizeof(directory) + head);
+	frame->payload_hash = XXH3_64bits(*payload, frame->stored_bytes);
+	return 0;
+}
+
+int encode_finish(struct encode *e, int level, struct trace_frame *frame, const uint8_t **payload)
+{
+	struct encode_column *c = e->column;
+
+	end_run(e);
+	c[TRACE_COL_TIME_BITS].at = bits_end(&e->time, c[TRACE_COL_TIME_BITS].at);
+	c[TRACE_COL_DURATION_BITS].at = bits_end(&e->duration, c[TRACE_COL_DURATION_BITS].at);
+	c[TRACE_COL_OFFSET_BITS].at = bits_end(&e->offset, c[TRACE_COL_OFFSET_BITS].at);
+	frame->events = e->events;
+	frame->records = e->records;
+	frame->first_ns = e->events ? e->first_ns : 0;
+	frame->last_ns = e->last_ns;
+	frame->lost = e->lost;
+	return encode_pack(e, level, c, frame, payload);
+}

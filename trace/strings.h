@@ -1,0 +1,27 @@
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * All distinct texts of a trace by id, from 1; id 0 is the empty text. Texts never move, so a borrowed pointer is good until release.
+ */
+struct string_entry {
+	const char *text; /* NUL-terminated */
+	uint32_t bytes;
+	uint32_t hash;
+};
+
+struct strings {
+	struct string_entry *entry; /* [1..n] */
+	uint32_t n, room;
+	uint32_t *slot; /* ids by hash; NULL when only strings_append was used */
+	uint32_t slots;
+	char **chunk;
+	size_t chunks, chunk_used, chunk_room;
+};
+
+void strings_release(struct strings *s);
+/* The next id without looking for an equal one; 0: no memory. */
+uint32_t strings_append(struct strings *s, const char *text, size_t n);
+/* The id of that text; *added tells whether it is new. 0: no memory. */
+uint32_t strings_intern(struct strings *s, const char *text, size_t n, int *added);

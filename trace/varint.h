@@ -1,0 +1,119 @@
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "lib/hist.h"
+
+/*
+ * How numbers are stored: LEB128 varints where values repeat (zstd finds the repetition), and a class byte with raw low bits
+ * where they are noise (times, random offsets): the class column holds all that an entropy coder can gain, the bits are packed
+ * without a loss. The classes are lib/hist.h's log-linear buckets with 2 bits, 252 of them.
+ */
+static inline uint64_t zigzag(int64_t v)
+{
+	return (uint64_t)v << 1 ^ (uint64_t)(v >> 63);
+}
+
+static inline int64_t unzigzag(uint64_t v)
+{
+	return (int64_t)(v >> 1 ^ -(v & 1));
+}
+
+static inline uint8_t *varint_put(uint8_t *at, uint64_t v)
+{
+	for (; v >= 0x80; v >>= 7)
+		*at++ = (uint8_t)(v | 0x80);
+	*at++ = (uint8_t)v;
+	return at;
+}
+
+/* Reads from *at, which moves on. False when there is no whole varint before end, or it does not fit 64 bits or is not the shortest. */
+static inline bool varint_get(const uint8_t **at, const uint8_t *end, uint64_t *v)
+{
+	const uint8_t *p = *at;
+
+	*v = 0;
+	for (unsigned shift = 0; p < end && shift < 64; shift += 7) {
+		uint8_t byte = *p++;
+
+		if ((shift == 63 && byte > 1) || (shift && !byte))
+			return false;
+		*v |= (uint64_t)(byte & 0x7f) << shift;
+		if (byte < 0x80) {
+			*at = p;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* ---- class byte and raw bits ---- */
+
+enum { SPLIT_BITS = 2, SPLIT_CLASSES = (65 - SPLIT_BITS) << SPLIT_BITS };
+
+static inline unsigned split_width(unsigned class)
+{
+	return class < (2u << SPLIT_BITS) ? 0 : (class >> SPLIT_BITS) - 1;
+}
+
+struct bits_out {
+	uint64_t pending;
+	unsigned fill; /* below 32 between calls */
+};
+
+static inline uint8_t *bits_put32(struct bits_out *b, uint8_t *at, uint64_t v, unsigned n)
+{
+	b->pending |= v << b->fill;
+	b->fill += n;
+	if (b->fill >= 32) {
+		uint32_t word = (uint32_t)b->pending;
+
+		memcpy(at, &word, sizeof(word));
+		at += sizeof(word);
+		b->pending >>= 32;
+		b->fill -= 32;
+	}
+	return at;
+}
+
+/* n up to 64; v has no bits above n. */
+static inline uint8_t *bits_put(struct bits_out *b, uint8_t *at, uint64_t v, unsigned n)
+{
+	if (n > 32) {
+		at = bits_put32(b, at, v & UINT32_MAX, 32);
+		v >>= 32;
+		n -= 32;
+	}
+	return bits_put32(b, at, v, n);
+}
+
+static inline uint8_t *bits_end(struct bits_out *b, uint8_t *at)
+{
+	for (; b->fill; b->fill -= b->fill < 8 ? b->fill : 8) {
+		*at++ = (uint8_t)b->pending;
+		b->pending >>= 8;
+	}
+	*b = (struct bits_out){0};
+	return at;
+}
+
+/* Bits of a buffer that has at least 8 readable bytes after its end. False past the end. */
+static inline bool bits_get(const uint8_t *data, size_t bytes, uint64_t *position, unsigned n, uint64_t *v)
+{
+	uint64_t got = 0;
+
+	if (*position + n > (uint64_t)bytes * 8)
+		return false;
+	for (unsigned done = 0; done < n;) {
+		unsigned take = n - done < 32 ? n - done : 32;
+		uint64_t word;
+
+		memcpy(&word, data + (*position >> 3), sizeof(word));
+		got |= (word >> (*position & 7) & ((1ULL << take) - 1)) << done;
+		*position += take;
+		done += take;
+	}
+	*v = got;
+	return true;
+}

@@ -1,0 +1,374 @@
+/*
+ * The file side of writing: preamble and header, a frame around every block, index and end. What is in a block: trace/encode.c.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "trace/encode.h"
+#include "trace/strings.h"
+
+struct trace_writer {
+	int fd, level, error;
+	uint64_t bytes;     /* in the file: whole frames only */
+	uint64_t max_bytes; /* 0: none */
+	uint64_t events, lost; /* in whole blocks */
+	uint32_t strings_written, files_written, threads_written;
+	uint32_t until_look; /* records until the size is looked at again */
+	struct strings strings;
+	struct encode encode;
+	struct encode_column index[TRACE_COLUMNS];
+	uint64_t indexed_offset;
+};
+
+enum {
+	INDEX_ENTRY_MAX = 5 * TRACE_VARINT_MAX,
+	LOOK_EVERY = 32,      /* with a limit: records between two looks at the pending size */
+	LIMIT_RESERVE = 8192, /* what a trace with a limit keeps free for LOOK_EVERY records, index and trailer */
+};
+
+static int write_all(int fd, const void *data, size_t n)
+{
+	for (const char *p = data; n;) {
+		ssize_t done = write(fd, p, n);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done <= 0)
+			return done ? -errno : -EIO;
+		p += done;
+		n -= (size_t)done;
+	}
+	return 0;
+}
+
+/* Appends, or leaves the file as it was (a full disk must not cost the blocks that are there). */
+static int append(struct trace_writer *w, const void *head, size_t head_bytes, const void *body, size_t body_bytes)
+{
+	int rc = write_all(w->fd, head, head_bytes);
+
+	if (!rc)
+		rc = write_all(w->fd, body, body_bytes);
+	if (!rc) {
+		w->bytes += head_bytes + body_bytes;
+		return 0;
+	}
+	if (!ftruncate(w->fd, (off_t)w->bytes) && lseek(w->fd, (off_t)w->bytes, SEEK_SET) < 0)
+		return -errno;
+	return rc;
+}
+
+static int append_frame(struct trace_writer *w, struct trace_frame *frame, const uint8_t *payload)
+{
+	frame->head_hash = XXH3_64bits_withSeed(frame, offsetof(struct trace_frame, head_hash), w->bytes);
+	return append(w, frame, sizeof(*frame), payload, frame->stored_bytes);
+}
+
+static int write_header(struct trace_writer *w, const json_t *header)
+{
+	json_t *doc = json_object(), *schema = json_string(TRACE_SCHEMA);
+	struct {
+		char magic[8];
+		uint32_t version, header_bytes;
+		uint64_t hash;
+	} preamble = {.version = TRACE_VERSION};
+	char *text = NULL, *whole = NULL;
+	uint64_t hash;
+	size_t n;
+	int rc = -ENOMEM;
+
+	_Static_assert(sizeof(preamble) == TRACE_PREAMBLE_BYTES, "preamble");
+	memcpy(preamble.magic, TRACE_MAGIC, sizeof(preamble.magic));
+	/* schema comes first, whatever the caller's object holds. */
+	if (json_object_set(doc, "schema", schema) || (header && json_object_update(doc, (json_t *)header)) ||
+	    json_object_set(doc, "schema", schema) || json_object_set_new(doc, "version", json_integer(TRACE_VERSION)))
+		goto out;
+	text = json_dumps(doc, JSON_COMPACT | JSON_REAL_PRECISION(15));
+	if (!text)
+		goto out;
+	n = strlen(text);
+	rc = -EFBIG;
+	if (n > TRACE_HEADER_MAX)
+		goto out;
+	preamble.header_bytes = (uint32_t)n;
+	preamble.hash = XXH3_64bits(&preamble, offsetof(typeof(preamble), hash));
+	hash = XXH3_64bits(text, n);
+	rc = -ENOMEM;
+	whole = realloc(text, n + sizeof(hash));
+	if (!whole)
+		goto out;
+	text = whole;
+	memcpy(text + n, &hash, sizeof(hash));
+	rc = append(w, &preamble, sizeof(preamble), text, n + sizeof(hash));
+out:
+	free(text);
+	json_decref(schema);
+	json_decref(doc);
+	return rc;
+}
+
+static void free_writer(struct trace_writer *w)
+{
+	if (w->fd >= 0)
+		close(w->fd);
+	encode_release(&w->encode);
+	strings_release(&w->strings);
+	free(w->index[TRACE_COL_INDEX].data);
+	free(w);
+}
+
+struct trace_writer *trace_writer_open(const char *path, const json_t *header, const struct trace_writer_options *options)
+{
+	struct trace_writer *w = calloc(1, sizeof(*w));
+	int rc;
+
+	if (!w)
+		return NULL;
+	w->level = options && options->level ? options->level : 1;
+	w->max_bytes = options ? options->max_bytes : 0;
+	w->until_look = LOOK_EVERY;
+	w->fd = -1;
+	rc = encode_init(&w->encode);
+	if (!rc && (w->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)) < 0)
+		rc = -errno;
+	if (!rc)
+		rc = write_header(w, header);
+	if (rc) {
+		free_writer(w);
+		errno = -rc;
+		return NULL;
+	}
+	encode_begin(&w->encode, 0);
+	return w;
+}
+
+/* A block that stands at that offset. */
+static int add_to_index(struct trace_writer *w, const struct trace_frame *frame, uint64_t offset)
+{
+	struct encode_column *c = &w->index[TRACE_COL_INDEX];
+	size_t used = (size_t)(c->at - c->data);
+
+	if (used + INDEX_ENTRY_MAX > c->room) {
+		size_t room = c->room ? 2 * c->room : 4096;
+		uint8_t *bigger = realloc(c->data, room);
+
+		if (!bigger)
+			return -ENOMEM;
+		*c = (struct encode_column){bigger, bigger + used, room};
+	}
+	c->at = varint_put(c->at, offset - w->indexed_offset);
+	c->at = varint_put(c->at, frame->records);
+	c->at = varint_put(c->at, frame->events);
+	c->at = varint_put(c->at, frame->first_ns);
+	c->at = varint_put(c->at, frame->last_ns);
+	w->indexed_offset = offset;
+	return 0;
+}
+
+static int flush(struct trace_writer *w)
+{
+	struct trace_frame frame = {.tag = TRACE_TAG_BLOCK, .strings = w->strings_written, .files = w->files_written,
+				    .threads = w->threads_written, .events_before = w->events};
+	const uint8_t *payload;
+	int rc;
+
+	if (!w->encode.records && !w->encode.strings)
+		return 0;
+	rc = encode_finish(&w->encode, w->level, &frame, &payload);
+	if (!rc)
+		rc = append_frame(w, &frame, payload);
+	if (!rc)
+		rc = add_to_index(w, &frame, w->bytes - sizeof(frame) - frame.stored_bytes);
+	if (rc)
+		return rc;
+	w->events += frame.events;
+	w->lost = frame.lost;
+	w->strings_written = w->strings.n;
+	w->files_written = w->encode.predict.files;
+	w->threads_written = w->encode.predict.threads;
+	encode_begin(&w->encode, w->strings_written);
+	return 0;
+}
+
+/* With a limit: nothing that is pending may take the file beyond it, even when it does not compress at all. */
+static int keep_limit(struct trace_writer *w)
+{
+	uint64_t index = (uint64_t)(w->index[TRACE_COL_INDEX].at - w->index[TRACE_COL_INDEX].data) + LIMIT_RESERVE;
+	int rc;
+
+	w->until_look = LOOK_EVERY;
+	if (w->bytes + encode_pending_bytes(&w->encode) + index < w->max_bytes)
+		return 0;
+	rc = flush(w);
+	if (rc)
+		return rc;
+	return w->bytes + 2 * LIMIT_RESERVE + index < w->max_bytes ? 0 : -EFBIG;
+}
+
+/* To be called before a record is added. */
+static int before_record(struct trace_writer *w)
+{
+	if (w->error)
+		return w->error;
+	if (encode_full(&w->encode))
+		w->error = flush(w);
+	if (!w->error && w->max_bytes && !w->until_look--)
+		w->error = keep_limit(w);
+	return w->error;
+}
+
+static int stick(struct trace_writer *w, int rc)
+{
+	if (!w->error)
+		w->error = rc;
+	return w->error;
+}
+
+uint32_t trace_writer_string(struct trace_writer *w, const char *text, size_t n)
+{
+	uint32_t id;
+	int added;
+
+	if (before_record(w) || !n)
+		return 0;
+	if (n > TRACE_STRING_MAX || memchr(text, 0, n)) {
+		stick(w, n > TRACE_STRING_MAX ? -ENAMETOOLONG : -EINVAL);
+		return 0;
+	}
+	id = strings_intern(&w->strings, text, n, &added);
+	if (!id || (added && encode_string(&w->encode, text, n))) {
+		stick(w, -ENOMEM);
+		return 0;
+	}
+	return id;
+}
+
+static bool is_string(const struct trace_writer *w, uint32_t id)
+{
+	return id <= w->strings.n;
+}
+
+static bool is_file(const struct trace_writer *w, uint32_t id)
+{
+	return id <= w->encode.predict.files;
+}
+
+static bool is_thread(const struct trace_writer *w, uint32_t id)
+{
+	return id <= w->encode.predict.threads;
+}
+
+static int define(struct trace_writer *w, bool valid, enum trace_record_type type, const void *record)
+{
+	int rc = before_record(w);
+
+	if (rc)
+		return rc;
+	return stick(w, valid ? encode_definition(&w->encode, type, record) : -EINVAL);
+}
+
+uint32_t trace_writer_file(struct trace_writer *w, const struct trace_file *file)
+{
+	return define(w, is_string(w, file->path) && is_string(w, file->target), TRACE_FILE, file) ? 0 : w->encode.predict.files;
+}
+
+uint32_t trace_writer_thread(struct trace_writer *w, const struct trace_thread *thread)
+{
+	return define(w, is_thread(w, thread->parent) && is_string(w, thread->comm) && is_string(w, thread->cwd), TRACE_THREAD, thread)
+		       ? 0
+		       : w->encode.predict.threads;
+}
+
+int trace_writer_fd(struct trace_writer *w, const struct trace_fd *fd)
+{
+	return define(w, is_file(w, fd->file), TRACE_FD, fd);
+}
+
+int trace_writer_wake(struct trace_writer *w, const struct trace_wake *wake)
+{
+	return define(w, is_thread(w, wake->waker) && is_thread(w, wake->wakee), TRACE_WAKE, wake);
+}
+
+int trace_writer_residency(struct trace_writer *w, const struct trace_residency *residency)
+{
+	return define(w, is_file(w, residency->file), TRACE_RESIDENCY, residency);
+}
+
+int trace_writer_loss(struct trace_writer *w, const struct trace_loss *loss)
+{
+	return define(w, true, TRACE_LOSS, loss);
+}
+
+int trace_writer_event(struct trace_writer *w, const struct trace_event *event)
+{
+	unsigned fields = trace_ops[event->op].fields;
+	bool valid = trace_ops[event->op].name && event->thread && is_thread(w, event->thread);
+	int rc = before_record(w);
+
+	if (rc)
+		return rc;
+	valid = valid && (!(fields & TRACE_F_FILE) || is_file(w, event->file)) && (!(fields & TRACE_F_FILE2) || is_file(w, event->file2)) &&
+		(!(fields & TRACE_F_PATH) || is_string(w, event->path)) && (!(fields & TRACE_F_PATH2) || is_string(w, event->path2));
+	if (!valid)
+		return stick(w, -EINVAL);
+	rc = encode_event(&w->encode, event);
+	return rc ? stick(w, rc) : 0;
+}
+
+int trace_writer_flush(struct trace_writer *w)
+{
+	return w->error ? w->error : stick(w, flush(w));
+}
+
+uint64_t trace_writer_bytes(const struct trace_writer *w)
+{
+	return w->bytes;
+}
+
+static int write_end(struct trace_writer *w, const json_t *trailer)
+{
+	struct trace_frame frame = {.tag = TRACE_TAG_INDEX, .strings = w->strings_written, .files = w->files_written,
+				    .threads = w->threads_written, .events_before = w->events, .lost = w->lost};
+	struct {
+		uint64_t offset;
+		char magic[8];
+	} end = {.offset = w->bytes};
+	char *text = trailer ? json_dumps(trailer, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
+	const uint8_t *payload;
+	int rc = -ENOMEM;
+
+	if (trailer && !text)
+		return rc;
+	if (text)
+		w->index[TRACE_COL_TRAILER] = (struct encode_column){(uint8_t *)text, (uint8_t *)text + strlen(text), 0};
+	memcpy(end.magic, TRACE_END_MAGIC, sizeof(end.magic));
+	rc = encode_pack(&w->encode, w->level, w->index, &frame, &payload);
+	if (!rc)
+		rc = append_frame(w, &frame, payload);
+	if (!rc)
+		rc = append(w, &end, sizeof(end), NULL, 0);
+	free(text);
+	return rc;
+}
+
+int trace_writer_close(struct trace_writer *w, const json_t *trailer)
+{
+	int rc = w->error;
+
+	/* After an error what is pending is given up, but the file is ended all the same: its whole blocks are good. */
+	if (!rc)
+		rc = flush(w);
+	if (rc != -EIO) {
+		int end = write_end(w, trailer);
+
+		rc = rc ? rc : end;
+	}
+	/* A pipe or a character device cannot be synced, which is no error. */
+	if (fsync(w->fd) && !rc && errno != EINVAL && errno != EROFS)
+		rc = -errno;
+	free_writer(w);
+	return rc;
+}
