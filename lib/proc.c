@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -12,8 +13,16 @@
 
 #include "lib/cleanup.h"
 #include "lib/clock.h"
+#include "lib/stop.h"
 
 #define OUTPUT_MAX (1u << 20)
+
+static _Atomic enum proc_group own_group;
+
+void proc_set_group(enum proc_group group)
+{
+	own_group = group;
+}
 
 struct stream {
 	int fd;
@@ -26,6 +35,8 @@ static void child(const char *const argv[], const struct proc_options *o, int ou
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (own_group != PROC_SHARED)
+		setpgid(0, 0);
 	dup2(null, 0);
 	if (o->out_file) {
 		out = open(o->out_file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
@@ -61,10 +72,17 @@ static void stream_read(struct stream *s)
 	}
 }
 
+/* Why the process has to end now, or 0. */
+static bool must_end(uint64_t timeout_ns, uint64_t ran_ns)
+{
+	return (timeout_ns && ran_ns > timeout_ns) || (own_group == PROC_ABORTABLE && stop_count() >= 2);
+}
+
 /* Reads both pipes until the process has ended or its time is up; returns the status for struct proc_result. */
 static int supervise(pid_t pid, struct stream *out, struct stream *err, uint64_t timeout_ns)
 {
-	uint64_t start = clock_now_ns();
+	uint64_t start = clock_now_ns(), late_ns = 0;
+	pid_t whom = own_group == PROC_SHARED ? pid : -pid;
 	int status, late = 0;
 
 	for (;;) {
@@ -79,12 +97,13 @@ static int supervise(pid_t pid, struct stream *out, struct stream *err, uint64_t
 		gone = waitpid(pid, &status, WNOHANG);
 		if (gone == pid)
 			break;
-		if (timeout_ns && ran > timeout_ns && late == 0) {
+		if (late == 0 && must_end(timeout_ns, ran)) {
 			late = 1;
-			kill(pid, SIGTERM);
-		} else if (timeout_ns && ran > timeout_ns + 5000000000ULL && late == 1) {
+			late_ns = ran;
+			kill(whom, SIGTERM);
+		} else if (late == 1 && ran > late_ns + 5000000000ULL) {
 			late = 2;
-			kill(pid, SIGKILL);
+			kill(whom, SIGKILL);
 		}
 	}
 	/* What is still in the pipes; a grandchild that keeps them open must not keep us. */
@@ -128,6 +147,8 @@ int proc_run(const char *const argv[], const struct proc_options *options, struc
 	}
 	if (pid == 0)
 		child(argv, options ? options : &none, po[1], pe[1]);
+	if (own_group != PROC_SHARED)
+		setpgid(pid, pid); /* here too: whoever comes first, the group is there before it is signalled */
 	close(po[1]);
 	close(pe[1]);
 	out.fd = po[0];

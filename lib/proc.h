@@ -24,6 +24,14 @@ struct proc_options {
 int proc_run(const char *const argv[], const struct proc_options *options, struct proc_result *result);
 void proc_release(struct proc_result *result);
 
+/*
+ * For work that must be ended in order: from now on every child has a process group of its own, so that Ctrl-C at a terminal reaches
+ * only us, and we decide. PROC_ABORTABLE: the second request to stop (stop_count() >= 2) ends the running child; PROC_SHIELDED: nothing
+ * but its time limit does, for putting things back.
+ */
+enum proc_group { PROC_SHARED, PROC_ABORTABLE, PROC_SHIELDED };
+void proc_set_group(enum proc_group group);
+
 /* The last non-empty line of a program's error output (or of its output when it said nothing), for error messages. Borrowed. */
 const char *proc_last_words(struct proc_result *result);
 

@@ -3,11 +3,12 @@
 #include <signal.h>
 #include <stdatomic.h>
 
-static atomic_int requested, signal_number;
+static atomic_int requested, signal_number, count;
 
 static void on_signal(int number)
 {
 	atomic_store(&signal_number, number);
+	atomic_fetch_add(&count, number == SIGINT ? 1 : 2);
 	atomic_store(&requested, 1);
 }
 
@@ -33,4 +34,9 @@ int stop_signal(void)
 void stop_request(void)
 {
 	atomic_store(&requested, 1);
+}
+
+int stop_count(void)
+{
+	return atomic_load(&count);
 }

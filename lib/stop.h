@@ -9,5 +9,7 @@
 void stop_arm(void);
 bool stop_requested(void);
 int stop_signal(void);
+/* How often it was asked for: 1 for a first SIGINT; SIGTERM and SIGHUP count 2, because nobody is there to ask again. */
+int stop_count(void);
 /* For a second reason to end than a signal (time is up, a disk is full): sets the same flag. Threads: any. */
 void stop_request(void);
