@@ -1,0 +1,141 @@
+#include "sweeps/devices.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/cleanup.h"
+#include "lib/json.h"
+#include "lib/outfile.h"
+#include "profiles/disk.h"
+#include "sweeps/keys.h"
+
+static const char *name_of(const json_t *disk)
+{
+	return json_text(disk, "serial", json_text(disk, "wwn", NULL));
+}
+
+static const struct disk *find(const struct disk *disks, size_t n, const char *wanted)
+{
+	for (size_t i = 0; i < n; i++)
+		if ((disks[i].serial && !strcmp(disks[i].serial, wanted)) || (disks[i].wwn && !strcmp(disks[i].wwn, wanted)))
+			return &disks[i];
+	return NULL;
+}
+
+static int check_one(const struct disk *all, size_t n, const char *wanted, bool erase, char **why)
+{
+	const struct disk *disk = find(all, n, wanted);
+
+	if (!disk)
+		return explain(why, -EPERM, "there is no disk with serial or WWN '%s' in this machine", wanted);
+	if (disk->verdict == DISK_REFUSED)
+		return explain(why, -EPERM, "disk '%s' (/dev/%s) is not touched: %s", wanted, disk->name, disk->why);
+	if (disk->verdict == DISK_BLANK && !erase)
+		return explain(why, -EPERM, "disk '%s' (/dev/%s) is blank and not ours yet; give --erase to let iorig have it", wanted, disk->name);
+	return 0;
+}
+
+int devices_check(const struct sweep *sweep, bool erase, char **why)
+{
+	const json_t *list = json_at(sweep->doc, "box.disks"), *disk;
+	struct disk *all = NULL;
+	size_t n = 0, i;
+	int rc = 0;
+
+	if (!name_of(json_array_get(list, 0)))
+		return 0; /* loop files */
+	rc = disk_list(&all, &n, why);
+	if (rc)
+		return rc;
+	json_array_foreach((json_t *)list, i, disk)
+		if (!rc)
+			rc = check_one(all, n, name_of(disk), erase, why);
+	disk_list_free(all, n);
+	return rc;
+}
+
+/* "/dev/sdb1" -> "sdb", through sysfs: a partition's folder stands in its disk's. */
+static char *kernel_name(const char *device)
+{
+	const char *base = strrchr(device, '/') ? strrchr(device, '/') + 1 : device;
+	char path[320], link[1024], *slash;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/sys/class/block/%s/partition", base);
+	if (access(path, F_OK))
+		return strdup(base);
+	snprintf(path, sizeof(path), "/sys/class/block/%s", base);
+	n = readlink(path, link, sizeof(link) - 1);
+	if (n <= 0)
+		return strdup(base);
+	link[n] = 0;
+	slash = strrchr(link, '/');
+	if (slash)
+		*slash = 0;
+	slash = strrchr(link, '/');
+	return strdup(slash ? slash + 1 : base);
+}
+
+static int take_loop(const json_t *disk, size_t i, const char *folder, struct undo *undo, char **device, char **why)
+{
+	_cleanup_free_ char *file = NULL, *disks = NULL;
+	int rc;
+
+	if (asprintf(&disks, "%s/disks", folder) < 0 || asprintf(&file, "%s/disk%zu.img", disks, i) < 0)
+		return -ENOMEM;
+	rc = make_directories(disks);
+	if (rc)
+		return explain(why, rc, "cannot make '%s': %s", disks, strerror(-rc));
+	unlink(file); /* of a boot that ended before its undo: nothing in it is needed */
+	return disk_loop_make(file, (uint64_t)(json_number(disk, "loop_gib", 0) * 1073741824.0) & ~(uint64_t)0xfffff, undo, device, why);
+}
+
+int devices_take(struct devices *d, const struct sweep *sweep, const char *folder, bool erase, struct undo *undo, char **why)
+{
+	const json_t *list = json_at(sweep->doc, "box.disks"), *disk;
+	size_t n = json_array_size(list), i;
+	int rc = 0;
+
+	*d = (struct devices){.path = calloc(n, sizeof(char *)), .name = calloc(n, sizeof(char *))};
+	json_array_foreach((json_t *)list, i, disk) {
+		rc = name_of(disk) ? disk_claim(name_of(disk), erase, &d->path[i], why) : take_loop(disk, i, folder, undo, &d->path[i], why);
+		if (rc)
+			break;
+		d->name[i] = kernel_name(d->path[i]);
+		d->n++;
+	}
+	if (rc)
+		devices_release(d);
+	return rc == -ENODEV ? -EPERM : rc;
+}
+
+int devices_claim_again(const struct devices *d, const struct sweep *sweep, char **why)
+{
+	const json_t *list = json_at(sweep->doc, "box.disks"), *disk;
+	size_t i;
+
+	json_array_foreach((json_t *)list, i, disk) {
+		_cleanup_free_ char *device = NULL;
+		int rc = name_of(disk) ? disk_claim(name_of(disk), false, &device, why) : 0;
+
+		if (rc)
+			return rc == -ENODEV ? -EPERM : rc;
+		if (device && strcmp(device, d->path[i]))
+			return explain(why, -EPERM, "disk '%s' was %s and is %s now", name_of(disk), d->path[i], device);
+	}
+	return 0;
+}
+
+void devices_release(struct devices *d)
+{
+	for (size_t i = 0; i < d->n; i++) {
+		free(d->path[i]);
+		free(d->name[i]);
+	}
+	free(d->path);
+	free(d->name);
+	*d = (struct devices){0};
+}

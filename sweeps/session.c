@@ -1,0 +1,232 @@
+#include "sweeps/session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "lib/cleanup.h"
+#include "lib/json.h"
+#include "lib/outfile.h"
+#include "profiles/profile.h"
+#include "sweeps/box.h"
+#include "sweeps/keys.h"
+#include "sweeps/plan.h"
+
+static char *in_folder(const struct session *s, const char *name)
+{
+	char *path;
+
+	return asprintf(&path, "%s/%s", s->folder, name) < 0 ? NULL : path;
+}
+
+static int begin_common(struct session *s, const struct session_options *options, char **why)
+{
+	*s = (struct session){.options = *options, .lock = -1};
+	return knobs_load(NULL, &s->knobs, why);
+}
+
+static int lock_folder(struct session *s, char **why)
+{
+	s->folder = realpath(s->options.folder, NULL);
+	if (!s->folder)
+		return explain(why, -errno, "'%s': %s", s->options.folder, strerror(errno));
+	s->mount_point = in_folder(s, "mnt");
+	s->lock = open(s->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->lock < 0)
+		return explain(why, -errno, "'%s': %s", s->folder, strerror(errno));
+	if (flock(s->lock, LOCK_EX | LOCK_NB))
+		return explain(why, -EBUSY, "'%s' is in use by another runner; wait for it or stop it first", s->folder);
+	return 0;
+}
+
+static int open_undo(struct session *s, char **why)
+{
+	_cleanup_free_ char *path = in_folder(s, "undo.ndjson");
+
+	return undo_open(path, &s->undo, why);
+}
+
+/* ---- a new sweep ------------------------------------------------------------------------------------------------------------------ */
+
+static int write_document(const struct session *s, const char *name, const json_t *doc, char sha256[SHA256_HEX], char **why)
+{
+	_cleanup_free_ char *path = in_folder(s, name), *text = plan_text(doc);
+	int rc = text ? outfile_write(path, text, strlen(text)) : -ENOMEM;
+
+	if (rc)
+		return explain(why, rc, "cannot write '%s': %s", path, strerror(-rc));
+	if (sha256)
+		sha256_text(text, strlen(text), sha256);
+	return 0;
+}
+
+static int freeze(struct session *s, const struct cells *cells, char **why)
+{
+	_cleanup_json_ json_t *frozen = sweep_frozen(&s->sweep);
+	char sweep_sha256[SHA256_HEX];
+	int rc = write_document(s, "sweep.json", frozen, sweep_sha256, why);
+
+	if (rc)
+		return rc;
+	s->plan = plan_make(&s->sweep, cells, sweep_sha256);
+	rc = write_document(s, "plan.json", s->plan, s->plan_sha256, why);
+	if (!rc)
+		rc = journal_open(s->folder, &s->journal, why);
+	if (rc)
+		return rc;
+	s->journal.program = s->options.program;
+	rc = journal_add(&s->journal, "plan", json_pack("{ss sI}", "plan_sha256", s->plan_sha256, "runs", (json_int_t)plan_runs(s->plan)));
+	return rc ? explain(why, rc, "cannot write '%s': %s", s->journal.path, strerror(-rc)) : 0;
+}
+
+/* A folder that holds a sweep is never used for another. */
+static int make_folder(const struct session *s, char **why)
+{
+	static const char *const ours[] = {"runs.ndjson", "undo.ndjson"};
+	int rc = make_directories(s->options.folder);
+
+	if (rc)
+		return explain(why, rc, "cannot make '%s': %s", s->options.folder, strerror(-rc));
+	for (size_t i = 0; i < ARRAY_SIZE(ours); i++) {
+		_cleanup_free_ char *path = NULL;
+
+		if (asprintf(&path, "%s/%s", s->options.folder, ours[i]) < 0)
+			return -ENOMEM;
+		if (!access(path, F_OK))
+			return explain(why, -EEXIST, "'%s' holds a sweep already; go on with 'iorig sweep resume %s' or give another --out",
+				       s->options.folder, s->options.folder);
+	}
+	return 0;
+}
+
+int session_create(struct session *s, const struct session_options *options, char **why)
+{
+	struct cells cells = {0};
+	struct plan_estimate estimate;
+	int rc = begin_common(s, options, why);
+
+	if (!rc)
+		rc = sweep_read(options->sweep, options->trace, s->knobs, &s->sweep, why);
+	if (!rc)
+		rc = cells_expand(&s->sweep, s->knobs, &cells, why);
+	if (!rc)
+		rc = plan_estimate(&s->sweep, NULL, &estimate, why); /* is the trace a trace? */
+	if (!rc && s->sweep.needs) {
+		_cleanup_json_ json_t *profile = json_pack("{sO}", "needs", s->sweep.needs);
+
+		rc = profile_needs(profile, json_array_size(json_at(s->sweep.doc, "box.disks")), why);
+	}
+	if (!rc)
+		rc = devices_check(&s->sweep, options->erase, why);
+	if (!rc)
+		rc = make_folder(s, why);
+	if (!rc)
+		rc = lock_folder(s, why);
+	if (!rc)
+		rc = freeze(s, &cells, why);
+	cells_release(&cells);
+	if (!rc)
+		rc = open_undo(s, why);
+	return rc;
+}
+
+/* ---- an old one ------------------------------------------------------------------------------------------------------------------- */
+
+/* plan.json is the one that the journal's first line promised, sweep.json the one that the plan was made from. */
+static int check_frozen(struct session *s, char **why)
+{
+	_cleanup_free_ char *sweep = in_folder(s, "sweep.json"), *plan = in_folder(s, "plan.json");
+	const json_t *first = json_array_get(s->journal.lines, 0);
+	char sweep_sha256[SHA256_HEX];
+	int rc;
+
+	if (strcmp(json_text(first, "ev", ""), "plan"))
+		return explain(why, -EINVAL, "'%s' holds no frozen sweep; start one with 'iorig sweep run'", s->folder);
+	s->plan = json_read(plan, "iorig.plan/1", why);
+	if (!s->plan)
+		return -EINVAL;
+	rc = sha256_file(plan, s->plan_sha256);
+	if (!rc)
+		rc = sha256_file(sweep, sweep_sha256);
+	if (rc)
+		return explain(why, rc, "cannot read '%s': %s", sweep, strerror(-rc));
+	if (strcmp(json_text(first, "plan_sha256", ""), s->plan_sha256))
+		return explain(why, -EINVAL, "'%s' is not the plan that this sweep began with; put the original back", plan);
+	if (strcmp(json_text(s->plan, "sweep_sha256", ""), sweep_sha256))
+		return explain(why, -EINVAL, "'%s' is not the sweep that the plan was made from; put the original back", sweep);
+	rc = plan_check(s->plan, why);
+	if (rc)
+		return rc;
+	rc = sweep_read(sweep, s->options.trace, s->knobs, &s->sweep, why);
+	if (!rc && strcmp(s->sweep.trace_sha256, json_text(s->plan, "trace_sha256", "")))
+		rc = explain(why, -EINVAL, "the trace '%s' is not the one that the plan was made for (sha256 differs)", s->sweep.trace);
+	return rc;
+}
+
+int session_resume(struct session *s, const struct session_options *options, char **why)
+{
+	_cleanup_free_ char *undo = NULL;
+	int rc = begin_common(s, options, why);
+
+	if (!rc)
+		rc = lock_folder(s, why);
+	if (!rc) {
+		undo = in_folder(s, "undo.ndjson");
+		rc = undo_replay(undo, why); /* first of all: this machine must be as it was */
+	}
+	if (!rc)
+		rc = journal_open(s->folder, &s->journal, why);
+	if (!rc)
+		rc = check_frozen(s, why);
+	if (!rc)
+		rc = devices_check(&s->sweep, options->erase, why);
+	if (!rc)
+		rc = open_undo(s, why);
+	s->journal.program = options->program;
+	return rc;
+}
+
+/* ---- both ------------------------------------------------------------------------------------------------------------------------- */
+
+int session_begin(struct session *s, char **why)
+{
+	_cleanup_json_ json_t *box = NULL;
+	int rc = devices_take(&s->devices, &s->sweep, s->folder, s->options.erase, s->undo, why);
+
+	if (rc)
+		return rc;
+	box = box_facts((const char *const *)s->devices.name, s->devices.n);
+	return write_document(s, "box.json", box, NULL, why);
+}
+
+int session_end(struct session *s, char **why)
+{
+	int rc = 0;
+
+	if (s->undo) {
+		rc = undo_back(s->undo, 0, why);
+		undo_close(s->undo);
+	}
+	devices_release(&s->devices);
+	if (s->mount_point)
+		rmdir(s->mount_point);
+	if (s->folder) {
+		_cleanup_free_ char *disks = in_folder(s, "disks");
+
+		rmdir(disks);
+	}
+	journal_close(&s->journal);
+	sweep_release(&s->sweep);
+	knobs_free(s->knobs);
+	json_decref(s->plan);
+	free(s->mount_point);
+	free(s->folder);
+	if (s->lock >= 0)
+		close(s->lock);
+	*s = (struct session){.lock = -1};
+	return rc;
+}
