@@ -32,12 +32,14 @@ struct stream {
 
 static void child(const char *const argv[], const struct proc_options *o, int out, int err)
 {
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int in = open(o->in_file ? o->in_file : "/dev/null", O_RDONLY | O_CLOEXEC);
 
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (own_group != PROC_SHARED)
 		setpgid(0, 0);
-	dup2(null, 0);
+	if (in < 0)
+		_exit(126);
+	dup2(in, 0);
 	if (o->out_file) {
 		out = open(o->out_file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 		if (out < 0)

@@ -3,7 +3,7 @@
 #include <stdint.h>
 
 /*
- * Runs other programs. Never through a shell; standard input is /dev/null; the child dies with us (PR_SET_PDEATHSIG).
+ * Runs other programs. Never through a shell; standard input is /dev/null unless in_file says otherwise; the child dies with us (PR_SET_PDEATHSIG).
  * Threads: any.
  */
 struct proc_result {
@@ -15,6 +15,7 @@ struct proc_result {
 struct proc_options {
 	uint64_t timeout_ns;   /* 0: none. At the end SIGTERM, 5 s later SIGKILL */
 	const char *directory; /* NULL: ours */
+	const char *in_file;   /* standard input comes from there instead of /dev/null */
 	const char *out_file;  /* standard output goes there instead of .out */
 	const char *const *environment; /* "NAME=value" entries to add, ends with NULL; may be NULL */
 	int keep_stderr;       /* 1: standard error goes to ours instead of .err */
