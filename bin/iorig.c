@@ -10,7 +10,10 @@
 #include "lib/command.h"
 #include "lib/log.h"
 
+extern const struct command cmd_disks, cmd_profile;
+
 static const struct command *const commands[] = {
+	&cmd_disks, &cmd_profile,
 	NULL,
 };
 
