@@ -10,10 +10,15 @@
 #include "lib/command.h"
 #include "lib/log.h"
 
-extern const struct command cmd_disks, cmd_profile;
+/* One line a verb: tests/program/cli.bats reads this list. */
+extern const struct command cmd_trace;
+extern const struct command cmd_disks;
+extern const struct command cmd_profile;
 
 static const struct command *const commands[] = {
-	&cmd_disks, &cmd_profile,
+	&cmd_trace,
+	&cmd_disks,
+	&cmd_profile,
 	NULL,
 };
 

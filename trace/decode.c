@@ -87,6 +87,8 @@ int decode_unpack(struct decode *d, const uint8_t *payload, size_t n)
 			return bad(d, "a column cannot be decompressed to its size");
 		d->column[x->column] = (struct decode_column){to, to, to + x->raw, 0};
 		memset(to + x->raw, 0, 8);
+		d->raw_bytes[x->column] += x->raw;
+		d->stored_bytes[x->column] += x->stored;
 		to += x->raw + 8;
 		at += x->stored;
 	}

@@ -20,6 +20,7 @@ struct decode {
 	uint8_t *raw; /* all columns, 8 readable bytes after each */
 	size_t raw_room;
 	void *zstd;
+	uint64_t raw_bytes[TRACE_COLUMNS], stored_bytes[TRACE_COLUMNS]; /* of all blocks so far, for statistics */
 	char previous[TRACE_STRING_MAX];
 	const char *why; /* after -EBADMSG or -EPROTONOSUPPORT */
 };

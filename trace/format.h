@@ -165,3 +165,6 @@ static inline void trace_event_clear(struct trace_event *e)
 
 /* One line of a text column sizes and such are reported with: "TIME_CLASS". NULL when there is no such column. */
 const char *trace_column_name(unsigned column);
+
+/* Bytes that a column has taken in all blocks read so far: stored (returned) and before compression. */
+uint64_t trace_reader_column_bytes(const struct trace_reader *r, unsigned column, uint64_t *raw);

@@ -394,3 +394,9 @@ const struct trace_thread *trace_reader_thread(const struct trace_reader *r, uin
 {
 	return id && id <= r->decode.predict.threads ? &r->thread[id] : NULL;
 }
+
+uint64_t trace_reader_column_bytes(const struct trace_reader *r, unsigned column, uint64_t *raw)
+{
+	*raw = r->decode.raw_bytes[column];
+	return r->decode.stored_bytes[column];
+}
