@@ -4,9 +4,7 @@ set -eu
 cd "$(dirname "$0")/.."
 prefix=$1
 share=$prefix/share/iorig
-for file in profiles/*.json sweeps/*.json sweeps/fio/*.fio rootfs/*; do
-	[ -f "$file" ] || continue
-	case $file in *.c | *.h | *.md) continue ;; esac
+find profiles/*.json sweeps/*.json sweeps/fio/*.fio rootfs -type f ! -name '*.[ch]' ! -name '*.md' 2>/dev/null | while read -r file; do
 	mode=644
 	[ ! -x "$file" ] || mode=755
 	install -D -m $mode "$file" "$share/$file"
