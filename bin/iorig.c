@@ -14,6 +14,7 @@
 extern const struct command cmd_trace;
 extern const struct command cmd_disks;
 extern const struct command cmd_profile;
+extern const struct command cmd_sweep;
 extern const struct command cmd_report;
 extern const struct command cmd_image;
 extern const struct command cmd_serve;
@@ -23,6 +24,7 @@ static const struct command *const commands[] = {
 	&cmd_trace,
 	&cmd_disks,
 	&cmd_profile,
+	&cmd_sweep,
 	&cmd_report,
 	&cmd_image,
 	&cmd_serve,

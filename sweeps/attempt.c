@@ -15,10 +15,10 @@
 #include "lib/outfile.h"
 #include "lib/proc.h"
 #include "lib/stop.h"
+#include "lib/why.h"
 #include "profiles/stage.h"
 #include "sweeps/fio.h"
 #include "sweeps/folder.h"
-#include "sweeps/keys.h"
 #include "sweeps/plan.h"
 #include "sweeps/watch.h"
 
@@ -59,7 +59,7 @@ static int over(struct attempt *a, const char *ev, const char *reason)
 {
 	a->ev = ev;
 	if (reason)
-		explain(&a->why, 0, "%s", reason);
+		why_set(&a->why, 0, "%s", reason);
 	return -ECANCELED;
 }
 
@@ -85,7 +85,7 @@ static int judge_stage(struct attempt *a, enum stage_outcome got, const json_t *
 {
 	if (got == STAGE_OK)
 		return 0;
-	explain(&a->why, 0, "%s%s", when, json_text(report, "reason", "no reason was given"));
+	why_set(&a->why, 0, "%s%s", when, json_text(report, "reason", "no reason was given"));
 	return over(a, stage_outcome_name(got), NULL);
 }
 
@@ -139,9 +139,9 @@ static void explain_replay(struct attempt *a, const char *title, struct proc_res
 	const char *reason = json_text(doc, "reason", NULL), *words = proc_last_words(got);
 
 	if (got->status == 124 && stop_count() < 2)
-		explain(&a->why, 0, "%s had not ended after %.0f s", title, timeout_s);
+		why_set(&a->why, 0, "%s had not ended after %.0f s", title, timeout_s);
 	else
-		explain(&a->why, 0, "%s: %s", title, reason ? reason : strncmp(words, "iorig: ", 7) ? words : words + 7);
+		why_set(&a->why, 0, "%s: %s", title, reason ? reason : strncmp(words, "iorig: ", 7) ? words : words + 7);
 }
 
 static int replay(struct attempt *a, const char *phase, const char *out, double timeout_s)
@@ -168,12 +168,12 @@ static int replay(struct attempt *a, const char *phase, const char *out, double 
 		argv[n++] = out;
 	}
 	if (mkdir(root, 0755) && errno != EEXIST) {
-		explain(&a->why, 0, "cannot make '%s': %s", root, strerror(errno));
+		why_set(&a->why, 0, "cannot make '%s': %s", root, strerror(errno));
 		return over(a, "failed", NULL);
 	}
 	rc = proc_run(argv, &(struct proc_options){.timeout_ns = (uint64_t)(timeout_s * 1e9)}, &got);
 	if (rc) {
-		explain(&a->why, 0, "cannot run 'iorig replay': %s", strerror(-rc));
+		why_set(&a->why, 0, "cannot run 'iorig replay': %s", strerror(-rc));
 		return over(a, "failed", NULL);
 	}
 	keep_words(a, phase, &got);
@@ -297,7 +297,7 @@ static int finish(struct attempt *a, struct attempt_result *result)
 	char sha256[SHA256_HEX];
 
 	if (!doc || elapsed_ns < 0 || sha256_file(path, sha256)) {
-		explain(&a->why, 0, "the replay left no good run document: %s", why ? why : "elapsed_ns is missing");
+		why_set(&a->why, 0, "the replay left no good run document: %s", why ? why : "elapsed_ns is missing");
 		return over(a, "failed", NULL);
 	}
 	result->elapsed_s = (double)elapsed_ns / 1e9;

@@ -8,8 +8,8 @@
 #include "lib/cleanup.h"
 #include "lib/json.h"
 #include "lib/outfile.h"
+#include "lib/why.h"
 #include "sweeps/journal.h"
-#include "sweeps/keys.h"
 #include "sweeps/plan.h"
 
 struct leader {
@@ -69,7 +69,7 @@ static int choose(const json_t *plan, const struct journal *j, int64_t top, json
 		json_array_append_new(include, json_pack("{sO ss}", "set", json_object_get(leaders[i].cell, "settings"), "label",
 							 json_text(leaders[i].cell, "label", "")));
 	free(leaders);
-	return n ? 0 : explain(why, -ENOENT, "no allowed cell beside the control has a number; there is nothing to confirm");
+	return n ? 0 : why_set(why, -ENOENT, "no allowed cell beside the control has a number; there is nothing to confirm");
 }
 
 static json_t *make_sweep(const json_t *old, const json_t *include)
@@ -118,5 +118,5 @@ int confirm_write_sweep(const char *folder, const char *out, int64_t top, char *
 	rc = make_directories(out);
 	if (!rc)
 		rc = json_write(new_path, made);
-	return rc ? explain(why, rc, "cannot write '%s': %s", new_path, strerror(-rc)) : 0;
+	return rc ? why_set(why, rc, "cannot write '%s': %s", new_path, strerror(-rc)) : 0;
 }

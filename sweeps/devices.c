@@ -9,8 +9,8 @@
 #include "lib/cleanup.h"
 #include "lib/json.h"
 #include "lib/outfile.h"
+#include "lib/why.h"
 #include "profiles/disk.h"
-#include "sweeps/keys.h"
 
 static const char *name_of(const json_t *disk)
 {
@@ -30,11 +30,11 @@ static int check_one(const struct disk *all, size_t n, const char *wanted, bool 
 	const struct disk *disk = find(all, n, wanted);
 
 	if (!disk)
-		return explain(why, -EPERM, "there is no disk with serial or WWN '%s' in this machine", wanted);
+		return why_set(why, -EPERM, "there is no disk with serial or WWN '%s' in this machine", wanted);
 	if (disk->verdict == DISK_REFUSED)
-		return explain(why, -EPERM, "disk '%s' (/dev/%s) is not touched: %s", wanted, disk->name, disk->why);
+		return why_set(why, -EPERM, "disk '%s' (/dev/%s) is not touched: %s", wanted, disk->name, disk->why);
 	if (disk->verdict == DISK_BLANK && !erase)
-		return explain(why, -EPERM, "disk '%s' (/dev/%s) is blank and not ours yet; give --erase to let iorig have it", wanted, disk->name);
+		return why_set(why, -EPERM, "disk '%s' (/dev/%s) is blank and not ours yet; give --erase to let iorig have it", wanted, disk->name);
 	return 0;
 }
 
@@ -88,7 +88,7 @@ static int take_loop(const json_t *disk, size_t i, const char *folder, struct un
 		return -ENOMEM;
 	rc = make_directories(disks);
 	if (rc)
-		return explain(why, rc, "cannot make '%s': %s", disks, strerror(-rc));
+		return why_set(why, rc, "cannot make '%s': %s", disks, strerror(-rc));
 	unlink(file); /* of a boot that ended before its undo: nothing in it is needed */
 	return disk_loop_make(file, (uint64_t)(json_number(disk, "loop_gib", 0) * 1073741824.0) & ~(uint64_t)0xfffff, undo, device, why);
 }
@@ -124,7 +124,7 @@ int devices_claim_again(const struct devices *d, const struct sweep *sweep, char
 		if (rc)
 			return rc == -ENODEV ? -EPERM : rc;
 		if (device && strcmp(device, d->path[i]))
-			return explain(why, -EPERM, "disk '%s' was %s and is %s now", name_of(disk), d->path[i], device);
+			return why_set(why, -EPERM, "disk '%s' was %s and is %s now", name_of(disk), d->path[i], device);
 	}
 	return 0;
 }

@@ -6,7 +6,7 @@
 
 #include "lib/cleanup.h"
 #include "lib/json.h"
-#include "sweeps/keys.h"
+#include "lib/why.h"
 
 #define COMBINATIONS_MAX 20000
 
@@ -76,7 +76,7 @@ static int check_pair(const struct expander *x, const char *where, const char *k
 
 	json_object_set(one, knob, (json_t *)value);
 	if (knobs_validate(x->knobs, one, &reason))
-		return explain(x->why, -EINVAL, "in '%s': %s", where, reason);
+		return why_set(x->why, -EINVAL, "in '%s': %s", where, reason);
 	return 0;
 }
 
@@ -93,7 +93,7 @@ static int check_values(const struct expander *x, const char *where, const json_
 			rc = check_pair(x, where, knob, value);
 		} else {
 			if (!json_array_size(value))
-				return explain(x->why, -EINVAL, "in '%s': '%s' has an empty list", where, knob);
+				return why_set(x->why, -EINVAL, "in '%s': '%s' has an empty list", where, knob);
 			json_array_foreach(value, i, item)
 				if (!rc)
 					rc = check_pair(x, where, knob, item);
@@ -112,10 +112,10 @@ static int check_matrix(const struct expander *x)
 
 	json_object_foreach((json_t *)x->matrix, knob, value) {
 		if (!json_is_array(value))
-			return explain(x->why, -EINVAL, "in 'matrix': '%s' must be a list of values", knob);
+			return why_set(x->why, -EINVAL, "in 'matrix': '%s' must be a list of values", knob);
 		n *= json_array_size(value);
 		if (n > COMBINATIONS_MAX)
-			return explain(x->why, -EINVAL, "'matrix' has more than %d combinations; no night is that long", COMBINATIONS_MAX);
+			return why_set(x->why, -EINVAL, "'matrix' has more than %d combinations; no night is that long", COMBINATIONS_MAX);
 	}
 	return check_values(x, "matrix", x->matrix);
 }
@@ -127,9 +127,9 @@ static int check_only_if(const struct expander *x)
 
 	json_object_foreach((json_t *)x->only_if, knob, condition) {
 		if (!json_object_get(x->matrix, knob))
-			return explain(x->why, -EINVAL, "in 'only_if': '%s' is no axis of the matrix", knob);
+			return why_set(x->why, -EINVAL, "in 'only_if': '%s' is no axis of the matrix", knob);
 		if (!json_is_object(condition))
-			return explain(x->why, -EINVAL, "in 'only_if': the condition of '%s' must be an object {knob: [values]}", knob);
+			return why_set(x->why, -EINVAL, "in 'only_if': the condition of '%s' must be an object {knob: [values]}", knob);
 		if (check_values(x, "only_if", condition))
 			return -EINVAL;
 	}
@@ -143,7 +143,7 @@ static int read_excludes(struct expander *x)
 	size_t i;
 
 	if (list && !json_is_array(list))
-		return explain(x->why, -EINVAL, "'exclude' must be a list of objects");
+		return why_set(x->why, -EINVAL, "'exclude' must be a list of objects");
 	x->excludes = json_array();
 	json_array_foreach((json_t *)list, i, entry) {
 		const json_t *match = json_object_get(entry, "match");
@@ -151,10 +151,10 @@ static int read_excludes(struct expander *x)
 		json_t *value;
 
 		if (!json_is_object(entry) || !json_object_size(entry) || (match && !json_object_size(match)))
-			return explain(x->why, -EINVAL, "'exclude[%zu]' must be an object {knob: value} or {\"match\": {...}, \"why\": ...}", i);
+			return why_set(x->why, -EINVAL, "'exclude[%zu]' must be an object {knob: value} or {\"match\": {...}, \"why\": ...}", i);
 		json_object_foreach((json_t *)entry, key, value)
 			if (match && strcmp(key, "match") && strcmp(key, "why"))
-				return explain(x->why, -EINVAL, "unknown key 'exclude[].%s'; known here: match, why", key);
+				return why_set(x->why, -EINVAL, "unknown key 'exclude[].%s'; known here: match, why", key);
 		if (check_values(x, "exclude", match ? match : entry))
 			return -EINVAL;
 		json_array_append(x->excludes, (json_t *)(match ? match : entry));
@@ -242,7 +242,7 @@ static void judge(const struct expander *x, struct cell *cell, const struct dura
 		return;
 	}
 	cell->status = CELL_REFUSED;
-	explain(&cell->reason, 0, "class %s is above durability.max %s; an include with \"accept_durability\": \"%s\" would run it",
+	why_set(&cell->reason, 0, "class %s is above durability.max %s; an include with \"accept_durability\": \"%s\" would run it",
 		durability_text(&cell->durability, text), durability_text(&x->sweep->durability_max, max), text);
 }
 
@@ -260,7 +260,7 @@ static int add_cell(struct expander *x, const json_t *set, const json_t *entry)
 		return -ENOMEM;
 	if (accept && durability_parse(accept, &accepted)) {
 		json_decref(settings);
-		return explain(x->why, -EINVAL, "'include[].accept_durability' is '%s'; possible: D1:30s, D1:unbounded, D2, D3", accept);
+		return why_set(x->why, -EINVAL, "'include[].accept_durability' is '%s'; possible: D1:30s, D1:unbounded, D2, D3", accept);
 	}
 	for (size_t i = 0; i < all->n; i++) {
 		if (!json_equal(all->cell[i].settings, settings))
@@ -268,10 +268,10 @@ static int add_cell(struct expander *x, const json_t *set, const json_t *entry)
 		json_decref(settings);
 		cell = &all->cell[i];
 		if (entry && i == 0)
-			return explain(x->why, -EINVAL, "'include' with label '%s' changes nothing that applies: it is the base itself", label ? label : "");
+			return why_set(x->why, -EINVAL, "'include' with label '%s' changes nothing that applies: it is the base itself", label ? label : "");
 		/* The matrix had it already: the include may still name it and accept its risk. */
 		if (entry && label)
-			explain(&cell->label, 0, "%s", label);
+			why_set(&cell->label, 0, "%s", label);
 		if (entry && cell->status == CELL_REFUSED) {
 			cell->status = CELL_PLANNED;
 			free(cell->reason);
@@ -371,7 +371,7 @@ static int expand_matrix(struct expander *x)
 		_cleanup_free_ char *text = json_canonical(entry);
 
 		if (!rc && !x->exclude_hits[i])
-			rc = explain(x->why, -EINVAL, "'exclude[%zu]' %s matches no combination of the matrix; correct or remove it", i, text);
+			rc = why_set(x->why, -EINVAL, "'exclude[%zu]' %s matches no combination of the matrix; correct or remove it", i, text);
 	}
 	return rc;
 }
@@ -386,9 +386,9 @@ static int expand_includes(struct expander *x)
 		const json_t *set = json_object_get(entry, "set");
 
 		if (!json_object_size(set))
-			return explain(x->why, -EINVAL, "'include[%zu]' has no 'set'", i);
+			return why_set(x->why, -EINVAL, "'include[%zu]' has no 'set'", i);
 		if (knobs_validate(x->knobs, set, x->why))
-			return explain(x->why, -EINVAL, "in 'include[%zu]': %s", i, *x->why);
+			return why_set(x->why, -EINVAL, "in 'include[%zu]': %s", i, *x->why);
 		rc = add_cell(x, set, entry);
 		if (rc)
 			return rc;
@@ -413,7 +413,7 @@ int cells_expand(const struct sweep *sweep, const struct knobs *knobs, struct ce
 	if (!rc)
 		rc = add_cell(&x, nothing, NULL); /* the control */
 	if (!rc && cells->cell[0].status != CELL_PLANNED)
-		rc = explain(why, -EINVAL, "'base' cannot run: %s", cells->cell[0].reason);
+		rc = why_set(why, -EINVAL, "'base' cannot run: %s", cells->cell[0].reason);
 	if (!rc)
 		rc = expand_matrix(&x);
 	if (!rc)

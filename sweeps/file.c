@@ -8,6 +8,7 @@
 #include "lib/cleanup.h"
 #include "lib/json.h"
 #include "lib/share.h"
+#include "lib/why.h"
 #include "profiles/profile.h"
 #include "sweeps/keys.h"
 
@@ -86,10 +87,10 @@ static const struct key blocks_keys[] = {
 static int check_name(const struct sweep *s, char **why)
 {
 	if (!s->name)
-		return explain(why, -EINVAL, "the key 'name' is missing");
+		return why_set(why, -EINVAL, "the key 'name' is missing");
 	for (const char *c = s->name; *c; c++)
 		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.", *c) || *s->name == '.')
-			return explain(why, -EINVAL, "'name' is '%s'; it may have letters, digits, '-', '_' and '.' only", s->name);
+			return why_set(why, -EINVAL, "'name' is '%s'; it may have letters, digits, '-', '_' and '.' only", s->name);
 	return 0;
 }
 
@@ -113,17 +114,17 @@ static int read_trace(struct sweep *s, const char *path, const char *given, char
 	int rc;
 
 	if (!given && !file)
-		return explain(why, -EINVAL, "the key 'trace.file' is missing; name a recording there or give --trace FILE");
+		return why_set(why, -EINVAL, "the key 'trace.file' is missing; name a recording there or give --trace FILE");
 	name = given ? strdup(given) : beside(path, file);
 	s->trace = name ? realpath(name, NULL) : NULL;
 	if (!s->trace)
-		return explain(why, -errno, "the trace '%s' (%s) cannot be read: %s%s", name ? name : "", given ? "--trace" : "trace.file",
+		return why_set(why, -errno, "the trace '%s' (%s) cannot be read: %s%s", name ? name : "", given ? "--trace" : "trace.file",
 			       strerror(errno), given ? "" : "; give --trace FILE to use another");
 	rc = sha256_file(s->trace, s->trace_sha256);
 	if (rc)
-		return explain(why, rc, "the trace '%s' cannot be read: %s", s->trace, strerror(-rc));
+		return why_set(why, rc, "the trace '%s' cannot be read: %s", s->trace, strerror(-rc));
 	if (sha256 && strcmp(sha256, s->trace_sha256))
-		return explain(why, -EINVAL, "'trace.sha256' is %.12s... but '%s' has %.12s...: this is another recording", sha256, s->trace,
+		return why_set(why, -EINVAL, "'trace.sha256' is %.12s... but '%s' has %.12s...: this is another recording", sha256, s->trace,
 			       s->trace_sha256);
 	return 0;
 }
@@ -134,17 +135,17 @@ static int check_disks(const struct sweep *s, char **why)
 	size_t i, loops = 0;
 
 	if (!json_array_size(disks))
-		return explain(why, -EINVAL, "'box.disks' names no disk; {\"loop_gib\": 4} is one made of a file, {\"serial\": \"...\"} a real one");
+		return why_set(why, -EINVAL, "'box.disks' names no disk; {\"loop_gib\": 4} is one made of a file, {\"serial\": \"...\"} a real one");
 	json_array_foreach((json_t *)disks, i, disk) {
 		if (json_object_size(disk) != 1)
-			return explain(why, -EINVAL, "'box.disks[%zu]' must have exactly one of loop_gib, serial and wwn", i);
+			return why_set(why, -EINVAL, "'box.disks[%zu]' must have exactly one of loop_gib, serial and wwn", i);
 		loops += json_object_get(disk, "loop_gib") != NULL;
 		for (size_t k = 0; k < i; k++)
 			if (!json_object_get(disk, "loop_gib") && json_equal(disk, json_array_get(disks, k)))
-				return explain(why, -EINVAL, "'box.disks[%zu]' is the same disk as 'box.disks[%zu]'", i, k);
+				return why_set(why, -EINVAL, "'box.disks[%zu]' is the same disk as 'box.disks[%zu]'", i, k);
 	}
 	if (loops && loops != i)
-		return explain(why, -EINVAL, "'box.disks' mixes loop files with real disks; use one kind");
+		return why_set(why, -EINVAL, "'box.disks' mixes loop files with real disks; use one kind");
 	return 0;
 }
 
@@ -163,11 +164,11 @@ static int read_base(struct sweep *s, const char *path, const struct knobs *knob
 		return knobs_validate(knobs, s->base, why);
 	}
 	if (!base)
-		return explain(why, -EINVAL, "the key 'base' is missing: the profile that everything is compared with");
+		return why_set(why, -EINVAL, "the key 'base' is missing: the profile that everything is compared with");
 	if (json_is_object(base) && keys_check(base_keys, base, why))
-		return explain(why, -EINVAL, "in 'base': %s", *why);
+		return why_set(why, -EINVAL, "in 'base': %s", *why);
 	if (!json_is_object(base) && !json_is_string(base))
-		return explain(why, -EINVAL, "'base' must be the name of a profile or {\"profile\": ..., \"set\": {...}}");
+		return why_set(why, -EINVAL, "'base' must be the name of a profile or {\"profile\": ..., \"set\": {...}}");
 	name = json_is_string(base) ? json_string_value(base) : json_text(base, "profile", NULL);
 	set = json_object_get(base, "set");
 	all = json_object();
@@ -183,7 +184,7 @@ static int read_base(struct sweep *s, const char *path, const struct knobs *knob
 	json_object_update(all, (json_t *)set);
 	if (knobs_validate(knobs, all, why)) {
 		json_decref(all);
-		return explain(why, -EINVAL, "in 'base': %s", *why);
+		return why_set(why, -EINVAL, "in 'base': %s", *why);
 	}
 	s->base = all;
 	return 0;
@@ -197,18 +198,18 @@ static int read_blocks(struct sweep *s, char **why)
 	p->blocks_min = p->blocks_max = 3;
 	if (json_is_object(blocks)) {
 		if (keys_check(blocks_keys, blocks, why))
-			return explain(why, -EINVAL, "in 'plan.blocks': %s", *why);
+			return why_set(why, -EINVAL, "in 'plan.blocks': %s", *why);
 		p->blocks_min = json_int(blocks, "min", json_int(blocks, "n", json_int(blocks, "max", 3)));
 		p->blocks_max = json_int(blocks, "max", json_int(blocks, "n", p->blocks_min));
 		if (json_object_get(blocks, "n") && json_object_size(blocks) > 1)
-			return explain(why, -EINVAL, "'plan.blocks' has 'n' and also 'min' or 'max'; give one kind");
+			return why_set(why, -EINVAL, "'plan.blocks' has 'n' and also 'min' or 'max'; give one kind");
 	} else if (json_is_integer(blocks)) {
 		p->blocks_min = p->blocks_max = json_integer_value(blocks);
 	} else if (blocks) {
-		return explain(why, -EINVAL, "'plan.blocks' must be a whole number or {\"min\": ..., \"max\": ...}");
+		return why_set(why, -EINVAL, "'plan.blocks' must be a whole number or {\"min\": ..., \"max\": ...}");
 	}
 	if (p->blocks_min < 1 || p->blocks_max < p->blocks_min || p->blocks_max > 1000)
-		return explain(why, -EINVAL, "'plan.blocks' must be between 1 and 1000, min not above max");
+		return why_set(why, -EINVAL, "'plan.blocks' must be between 1 and 1000, min not above max");
 	return 0;
 }
 
@@ -264,7 +265,7 @@ static int read_fio(struct sweep *s, char **why)
 			return -ENOMEM;
 		found = strchr(json_string_value(item), '/') ? NULL : share_path(file);
 		if (!found)
-			return explain(why, -ENOENT, "'fio.jobs' names '%s', but there is no %s", json_string_value(item), file);
+			return why_set(why, -ENOENT, "'fio.jobs' names '%s', but there is no %s", json_string_value(item), file);
 	}
 	return 0;
 }
@@ -281,9 +282,9 @@ static int read_durability(struct sweep *s, const struct knobs *knobs, char **wh
 		return 0;
 	}
 	if (durability_parse(max, &s->durability_max))
-		return explain(why, -EINVAL, "'durability.max' is '%s'; possible: D0, D1:30s, D1:unbounded, D2, D3", max);
+		return why_set(why, -EINVAL, "'durability.max' is '%s'; possible: D0, D1:30s, D1:unbounded, D2, D3", max);
 	if (durability_compare(&base, &s->durability_max) > 0)
-		return explain(why, -EINVAL, "'base' is of class %s, which is above 'durability.max' %s; there would be nothing to compare with",
+		return why_set(why, -EINVAL, "'base' is of class %s, which is above 'durability.max' %s; there would be nothing to compare with",
 			       durability_text(&base, text), max);
 	return 0;
 }
@@ -325,7 +326,7 @@ int sweep_read(const char *path, const char *trace, const struct knobs *knobs, s
 	if (!rc)
 		return 0;
 	sweep_release(sweep);
-	return explain(why, rc, "%s: %s", path, reason ? reason : strerror(-rc));
+	return why_set(why, rc, "%s: %s", path, reason ? reason : strerror(-rc));
 }
 
 void sweep_release(struct sweep *sweep)

@@ -8,7 +8,7 @@
 #include "lib/cleanup.h"
 #include "lib/proc.h"
 #include "lib/share.h"
-#include "sweeps/keys.h"
+#include "lib/why.h"
 
 static int run_job(const struct sweep *sweep, const char *job, const char *target, const char *out, const char *prefix, char **why)
 {
@@ -24,7 +24,7 @@ static int run_job(const struct sweep *sweep, const char *job, const char *targe
 		return -ENOMEM;
 	file = share_path(relative);
 	if (!file)
-		return explain(why, -ENOENT, "fio job %s: %s is missing", job, relative);
+		return why_set(why, -ENOENT, "fio job %s: %s is missing", job, relative);
 	environment[0] = env_file;
 	snprintf(size, sizeof(size), "IORIG_FIO_SIZE_MIB=%lld", (long long)sweep->fio.size_mib);
 	snprintf(runtime, sizeof(runtime), "IORIG_FIO_RUNTIME_MS=%.0f", sweep->fio.runtime_s * 1000);
@@ -32,11 +32,11 @@ static int run_job(const struct sweep *sweep, const char *job, const char *targe
 	options.timeout_ns = (uint64_t)((4 * sweep->fio.runtime_s + 60 + 2.0 * (double)sweep->fio.size_mib) * 1e9);
 	rc = proc_run((const char *[]){"fio", "--output-format=json+", output, file, NULL}, &options, &got);
 	if (rc)
-		return explain(why, rc, "fio job %s: cannot run fio: %s", job, strerror(-rc));
+		return why_set(why, rc, "fio job %s: cannot run fio: %s", job, strerror(-rc));
 	if (got.status == 124)
-		rc = explain(why, -ETIMEDOUT, "fio job %s had not ended after %.0f s", job, (double)options.timeout_ns / 1e9);
+		rc = why_set(why, -ETIMEDOUT, "fio job %s had not ended after %.0f s", job, (double)options.timeout_ns / 1e9);
 	else if (got.status)
-		rc = explain(why, -EIO, "fio job %s ended with status %d: %s", job, got.status, proc_last_words(&got));
+		rc = why_set(why, -EIO, "fio job %s ended with status %d: %s", job, got.status, proc_last_words(&got));
 	proc_release(&got);
 	return rc;
 }

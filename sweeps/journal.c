@@ -14,7 +14,7 @@
 #include "lib/json.h"
 #include "lib/log.h"
 #include "lib/proc.h"
-#include "sweeps/keys.h"
+#include "lib/why.h"
 
 #define PROGRAM_TIMEOUT_NS 300000000000ULL
 
@@ -46,7 +46,7 @@ static int read_lines(struct journal *j, off_t *whole, char **why)
 
 	*whole = 0;
 	if (!f)
-		return errno == ENOENT ? 0 : explain(why, -errno, "cannot read '%s': %s", j->path, strerror(errno));
+		return errno == ENOENT ? 0 : why_set(why, -errno, "cannot read '%s': %s", j->path, strerror(errno));
 	while ((n = getline(&line, &size, f)) > 0) {
 		json_t *entry;
 
@@ -56,7 +56,7 @@ static int read_lines(struct journal *j, off_t *whole, char **why)
 		if (!json_is_object(entry)) {
 			json_decref(entry);
 			/* Only a crash of the file system leaves such a line; what follows it cannot be trusted either way. */
-			return explain(why, -EINVAL, "'%s' is damaged at byte %lld: no JSON object", j->path, (long long)*whole);
+			return why_set(why, -EINVAL, "'%s' is damaged at byte %lld: no JSON object", j->path, (long long)*whole);
 		}
 		json_array_append_new(j->lines, entry);
 		*whole += n;
@@ -92,7 +92,7 @@ int journal_open(const char *folder, struct journal *j, char **why)
 	int rc = open_any(folder, j, &whole, why);
 
 	if (!rc && !stat(j->path, &st) && st.st_size > whole && truncate(j->path, whole)) {
-		rc = explain(why, -errno, "cannot cut the torn last line off '%s': %s", j->path, strerror(errno));
+		rc = why_set(why, -errno, "cannot cut the torn last line off '%s': %s", j->path, strerror(errno));
 		journal_close(j);
 	}
 	return rc;

@@ -1,32 +1,18 @@
 #include "sweeps/keys.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/cleanup.h"
-
-int explain(char **why, int rc, const char *fmt, ...)
-{
-	char *line;
-	va_list ap;
-
-	va_start(ap, fmt);
-	if (vasprintf(&line, fmt, ap) < 0)
-		line = NULL;
-	va_end(ap);
-	free(*why);
-	*why = line;
-	return rc;
-}
+#include "lib/why.h"
 
 static int check_object(const struct key *table, const json_t *object, const char *path, char **why);
 
 static int bad(char **why, const char *path, const char *wanted)
 {
-	return explain(why, -EINVAL, "'%s' must be %s", path, wanted);
+	return why_set(why, -EINVAL, "'%s' must be %s", path, wanted);
 }
 
 static int check_choice(const struct key *key, const json_t *value, const char *path, char **why)
@@ -41,7 +27,7 @@ static int check_choice(const struct key *key, const json_t *value, const char *
 			return 0;
 	if (!key->choices)
 		return 0;
-	return explain(why, -EINVAL, "'%s' cannot be '%s'; possible: %s", path, text, key->choices);
+	return why_set(why, -EINVAL, "'%s' cannot be '%s'; possible: %s", path, text, key->choices);
 }
 
 static int check_number(const struct key *key, const json_t *value, const char *path, char **why)
@@ -51,8 +37,8 @@ static int check_number(const struct key *key, const json_t *value, const char *
 	if (key->type == 'i' ? !json_is_integer(value) : !json_is_number(value))
 		return bad(why, path, key->type == 'i' ? "a whole number" : "a number");
 	if (key->min == 0 && key->max == 0 ? number < 0 : number < key->min || number > key->max)
-		return key->max ? explain(why, -EINVAL, "'%s' must be between %g and %g", path, key->min, key->max)
-				: explain(why, -EINVAL, "'%s' must not be negative", path);
+		return key->max ? why_set(why, -EINVAL, "'%s' must be between %g and %g", path, key->min, key->max)
+				: why_set(why, -EINVAL, "'%s' must not be negative", path);
 	return 0;
 }
 
@@ -135,7 +121,7 @@ static int check_object(const struct key *table, const json_t *object, const cha
 		if (!key->path) {
 			_cleanup_free_ char *known = known_below(table, path);
 
-			return explain(why, -EINVAL, "unknown key '%s'; known here: %s", full, known ? known : "");
+			return why_set(why, -EINVAL, "unknown key '%s'; known here: %s", full, known ? known : "");
 		}
 		rc = check_value(table, key, value, full, why);
 		if (rc)
@@ -146,5 +132,5 @@ static int check_object(const struct key *table, const json_t *object, const cha
 
 int keys_check(const struct key *table, const json_t *doc, char **why)
 {
-	return json_is_object(doc) ? check_object(table, doc, "", why) : explain(why, -EINVAL, "the document must be an object");
+	return json_is_object(doc) ? check_object(table, doc, "", why) : why_set(why, -EINVAL, "the document must be an object");
 }

@@ -15,6 +15,3 @@ struct key {
 
 /* table ends with an empty row. 0, or -EINVAL with one line in *why, without the file's name; the caller frees it. */
 int keys_check(const struct key *table, const json_t *doc, char **why);
-
-/* *why = a line; returns rc. What was there before is freed. */
-int explain(char **why, int rc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

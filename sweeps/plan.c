@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "lib/json.h"
-#include "sweeps/keys.h"
+#include "lib/why.h"
 
 /* splitmix64 (Steele, Lea, Flood 2014): tiny, and equal on every machine. */
 static uint64_t random_next(uint64_t *state)
@@ -154,16 +154,16 @@ int plan_check(const json_t *plan, char **why)
 	const char *control = json_text(plan, "control", "");
 
 	if (!plan_cell(plan, control))
-		return explain(why, -EINVAL, "the plan has no control cell '%s'", control);
+		return why_set(why, -EINVAL, "the plan has no control cell '%s'", control);
 	if (!plan_runs(plan))
-		return explain(why, -EINVAL, "the plan has no runs");
+		return why_set(why, -EINVAL, "the plan has no runs");
 	for (int64_t seq = 1; seq <= plan_runs(plan); seq++) {
 		const json_t *run = plan_run(plan, seq), *cell = plan_cell(plan, json_text(run, "cell", ""));
 
 		if (json_int(run, "seq", 0) != seq || json_int(run, "block", 0) < 1)
-			return explain(why, -EINVAL, "run %lld of the plan has no good number or block", (long long)seq);
+			return why_set(why, -EINVAL, "run %lld of the plan has no good number or block", (long long)seq);
 		if (!cell || !json_is_object(json_object_get(cell, "settings")))
-			return explain(why, -EINVAL, "run %lld of the plan names a cell that is not in it", (long long)seq);
+			return why_set(why, -EINVAL, "run %lld of the plan names a cell that is not in it", (long long)seq);
 	}
 	return 0;
 }

@@ -8,7 +8,7 @@
 #include "lib/exitcode.h"
 #include "lib/json.h"
 #include "lib/proc.h"
-#include "sweeps/keys.h"
+#include "lib/why.h"
 #include "sweeps/plan.h"
 
 #define ALPHA 0.05
@@ -41,12 +41,12 @@ static int ask_about_trace(const struct sweep *sweep, struct plan_estimate *e, c
 	int rc = proc_run(argv, NULL, &got);
 
 	if (rc)
-		return explain(why, rc, "cannot run 'iorig trace info': %s", strerror(-rc));
+		return why_set(why, rc, "cannot run 'iorig trace info': %s", strerror(-rc));
 	/* 3: the recording lost events, or was cut short: usable, and said in the report. */
 	if (got.status != EXIT_DONE && got.status != EXIT_INCOMPLETE) {
 		const char *words = proc_last_words(&got);
 
-		rc = explain(why, -EINVAL, "%s", strncmp(words, "iorig: ", 7) ? words : words + 7);
+		rc = why_set(why, -EINVAL, "%s", strncmp(words, "iorig: ", 7) ? words : words + 7);
 	} else {
 		info = json_loads(got.out, 0, NULL);
 		e->events = json_number(info, "events", -1);

@@ -11,9 +11,9 @@
 #include "lib/cleanup.h"
 #include "lib/json.h"
 #include "lib/outfile.h"
+#include "lib/why.h"
 #include "profiles/profile.h"
 #include "sweeps/box.h"
-#include "sweeps/keys.h"
 #include "sweeps/plan.h"
 
 static char *in_folder(const struct session *s, const char *name)
@@ -33,13 +33,13 @@ static int lock_folder(struct session *s, char **why)
 {
 	s->folder = realpath(s->options.folder, NULL);
 	if (!s->folder)
-		return explain(why, -errno, "'%s': %s", s->options.folder, strerror(errno));
+		return why_set(why, -errno, "'%s': %s", s->options.folder, strerror(errno));
 	s->mount_point = in_folder(s, "mnt");
 	s->lock = open(s->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (s->lock < 0)
-		return explain(why, -errno, "'%s': %s", s->folder, strerror(errno));
+		return why_set(why, -errno, "'%s': %s", s->folder, strerror(errno));
 	if (flock(s->lock, LOCK_EX | LOCK_NB))
-		return explain(why, -EBUSY, "'%s' is in use by another runner; wait for it or stop it first", s->folder);
+		return why_set(why, -EBUSY, "'%s' is in use by another runner; wait for it or stop it first", s->folder);
 	return 0;
 }
 
@@ -58,7 +58,7 @@ static int write_document(const struct session *s, const char *name, const json_
 	int rc = text ? outfile_write(path, text, strlen(text)) : -ENOMEM;
 
 	if (rc)
-		return explain(why, rc, "cannot write '%s': %s", path, strerror(-rc));
+		return why_set(why, rc, "cannot write '%s': %s", path, strerror(-rc));
 	if (sha256)
 		sha256_text(text, strlen(text), sha256);
 	return 0;
@@ -80,7 +80,7 @@ static int freeze(struct session *s, const struct cells *cells, char **why)
 		return rc;
 	s->journal.program = s->options.program;
 	rc = journal_add(&s->journal, "plan", json_pack("{ss sI}", "plan_sha256", s->plan_sha256, "runs", (json_int_t)plan_runs(s->plan)));
-	return rc ? explain(why, rc, "cannot write '%s': %s", s->journal.path, strerror(-rc)) : 0;
+	return rc ? why_set(why, rc, "cannot write '%s': %s", s->journal.path, strerror(-rc)) : 0;
 }
 
 /* A folder that holds a sweep is never used for another. */
@@ -90,14 +90,14 @@ static int make_folder(const struct session *s, char **why)
 	int rc = make_directories(s->options.folder);
 
 	if (rc)
-		return explain(why, rc, "cannot make '%s': %s", s->options.folder, strerror(-rc));
+		return why_set(why, rc, "cannot make '%s': %s", s->options.folder, strerror(-rc));
 	for (size_t i = 0; i < ARRAY_SIZE(ours); i++) {
 		_cleanup_free_ char *path = NULL;
 
 		if (asprintf(&path, "%s/%s", s->options.folder, ours[i]) < 0)
 			return -ENOMEM;
 		if (!access(path, F_OK))
-			return explain(why, -EEXIST, "'%s' holds a sweep already; go on with 'iorig sweep resume %s' or give another --out",
+			return why_set(why, -EEXIST, "'%s' holds a sweep already; go on with 'iorig sweep resume %s' or give another --out",
 				       s->options.folder, s->options.folder);
 	}
 	return 0;
@@ -145,7 +145,7 @@ static int check_frozen(struct session *s, char **why)
 	int rc;
 
 	if (strcmp(json_text(first, "ev", ""), "plan"))
-		return explain(why, -EINVAL, "'%s' holds no frozen sweep; start one with 'iorig sweep run'", s->folder);
+		return why_set(why, -EINVAL, "'%s' holds no frozen sweep; start one with 'iorig sweep run'", s->folder);
 	s->plan = json_read(plan, "iorig.plan/1", why);
 	if (!s->plan)
 		return -EINVAL;
@@ -153,17 +153,17 @@ static int check_frozen(struct session *s, char **why)
 	if (!rc)
 		rc = sha256_file(sweep, sweep_sha256);
 	if (rc)
-		return explain(why, rc, "cannot read '%s': %s", sweep, strerror(-rc));
+		return why_set(why, rc, "cannot read '%s': %s", sweep, strerror(-rc));
 	if (strcmp(json_text(first, "plan_sha256", ""), s->plan_sha256))
-		return explain(why, -EINVAL, "'%s' is not the plan that this sweep began with; put the original back", plan);
+		return why_set(why, -EINVAL, "'%s' is not the plan that this sweep began with; put the original back", plan);
 	if (strcmp(json_text(s->plan, "sweep_sha256", ""), sweep_sha256))
-		return explain(why, -EINVAL, "'%s' is not the sweep that the plan was made from; put the original back", sweep);
+		return why_set(why, -EINVAL, "'%s' is not the sweep that the plan was made from; put the original back", sweep);
 	rc = plan_check(s->plan, why);
 	if (rc)
 		return rc;
 	rc = sweep_read(sweep, s->options.trace, s->knobs, &s->sweep, why);
 	if (!rc && strcmp(s->sweep.trace_sha256, json_text(s->plan, "trace_sha256", "")))
-		rc = explain(why, -EINVAL, "the trace '%s' is not the one that the plan was made for (sha256 differs)", s->sweep.trace);
+		rc = why_set(why, -EINVAL, "the trace '%s' is not the one that the plan was made for (sha256 differs)", s->sweep.trace);
 	return rc;
 }
 
