@@ -314,7 +314,7 @@ static int read_all(struct sweep *s, const char *path, const char *trace, const 
 	return rc;
 }
 
-int sweep_read(const char *path, const char *trace, const struct knobs *knobs, struct sweep *sweep, char **why)
+int sweepfile_read(const char *path, const char *trace, const struct knobs *knobs, struct sweep *sweep, char **why)
 {
 	_cleanup_free_ char *reason = NULL;
 	int rc;
@@ -325,11 +325,11 @@ int sweep_read(const char *path, const char *trace, const struct knobs *knobs, s
 	rc = read_all(sweep, path, trace, knobs, &reason);
 	if (!rc)
 		return 0;
-	sweep_release(sweep);
+	sweepfile_release(sweep);
 	return why_set(why, rc, "%s: %s", path, reason ? reason : strerror(-rc));
 }
 
-void sweep_release(struct sweep *sweep)
+void sweepfile_release(struct sweep *sweep)
 {
 	json_decref(sweep->doc);
 	json_decref(sweep->base);
@@ -338,7 +338,7 @@ void sweep_release(struct sweep *sweep)
 	*sweep = (struct sweep){0};
 }
 
-json_t *sweep_frozen(const struct sweep *sweep)
+json_t *sweepfile_frozen(const struct sweep *sweep)
 {
 	json_t *doc = json_deep_copy(sweep->doc), *resolved = json_object();
 

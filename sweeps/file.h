@@ -11,7 +11,7 @@
  * value and every knob, and resolves the base profile; what it holds afterwards can be trusted.
  */
 struct sweep {
-	json_t *doc;  /* the document; freeze it with sweep_frozen */
+	json_t *doc;  /* the document; freeze it with sweepfile_frozen */
 	json_t *base; /* resolved settings of the base profile with the sweep's own "set" on top */
 	json_t *needs; /* of the base profile, for profile_needs; may be NULL */
 	char *trace;  /* absolute name of the trace */
@@ -42,8 +42,8 @@ struct sweep {
  * Reads path. trace (may be NULL) replaces the file's own trace; with it, and in a sweep file that says no sha256, the trace is named
  * by what it holds now. 0, or -errno with one line in *why that names the file and the key; the caller frees it.
  */
-int sweep_read(const char *path, const char *trace, const struct knobs *knobs, struct sweep *sweep, char **why);
-void sweep_release(struct sweep *sweep);
+int sweepfile_read(const char *path, const char *trace, const struct knobs *knobs, struct sweep *sweep, char **why);
+void sweepfile_release(struct sweep *sweep);
 
 /* A new document: as given, with the trace's absolute name and sha256 and the resolved base in it, so that it needs nothing else. */
-json_t *sweep_frozen(const struct sweep *sweep);
+json_t *sweepfile_frozen(const struct sweep *sweep);

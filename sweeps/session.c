@@ -66,7 +66,7 @@ static int write_document(const struct session *s, const char *name, const json_
 
 static int freeze(struct session *s, const struct cells *cells, char **why)
 {
-	_cleanup_json_ json_t *frozen = sweep_frozen(&s->sweep);
+	_cleanup_json_ json_t *frozen = sweepfile_frozen(&s->sweep);
 	char sweep_sha256[SHA256_HEX];
 	int rc = write_document(s, "sweep.json", frozen, sweep_sha256, why);
 
@@ -110,7 +110,7 @@ int session_create(struct session *s, const struct session_options *options, cha
 	int rc = begin_common(s, options, why);
 
 	if (!rc)
-		rc = sweep_read(options->sweep, options->trace, s->knobs, &s->sweep, why);
+		rc = sweepfile_read(options->sweep, options->trace, s->knobs, &s->sweep, why);
 	if (!rc)
 		rc = cells_expand(&s->sweep, s->knobs, &cells, why);
 	if (!rc)
@@ -161,7 +161,7 @@ static int check_frozen(struct session *s, char **why)
 	rc = plan_check(s->plan, why);
 	if (rc)
 		return rc;
-	rc = sweep_read(sweep, s->options.trace, s->knobs, &s->sweep, why);
+	rc = sweepfile_read(sweep, s->options.trace, s->knobs, &s->sweep, why);
 	if (!rc && strcmp(s->sweep.trace_sha256, json_text(s->plan, "trace_sha256", "")))
 		rc = why_set(why, -EINVAL, "the trace '%s' is not the one that the plan was made for (sha256 differs)", s->sweep.trace);
 	return rc;
@@ -220,7 +220,7 @@ int session_end(struct session *s, char **why)
 		rmdir(disks);
 	}
 	journal_close(&s->journal);
-	sweep_release(&s->sweep);
+	sweepfile_release(&s->sweep);
 	knobs_free(s->knobs);
 	json_decref(s->plan);
 	free(s->mount_point);

@@ -53,7 +53,7 @@ static struct session_options session_options(const char *sweep, const char *fol
 
 static int print_plan(const struct sweep *sweep, const struct cells *cells, const char *file, char **why)
 {
-	_cleanup_json_ json_t *frozen = sweep_frozen(sweep), *plan = NULL;
+	_cleanup_json_ json_t *frozen = sweepfile_frozen(sweep), *plan = NULL;
 	_cleanup_free_ char *text = plan_text(frozen), *out = NULL;
 	struct plan_estimate estimate;
 	char sha256[SHA256_HEX];
@@ -83,14 +83,14 @@ static int verb_plan(const char *file)
 	int rc = knobs_load(NULL, &knobs, &why);
 
 	if (!rc)
-		rc = sweep_read(file, opt.trace, knobs, &sweep, &why);
+		rc = sweepfile_read(file, opt.trace, knobs, &sweep, &why);
 	if (!rc) {
 		rc = cells_expand(&sweep, knobs, &cells, &why);
 		if (!rc)
 			rc = print_plan(&sweep, &cells, file, &why);
 	}
 	cells_release(&cells);
-	sweep_release(&sweep);
+	sweepfile_release(&sweep);
 	knobs_free(knobs);
 	return rc ? failed(rc, why) : EXIT_DONE;
 }

@@ -75,7 +75,7 @@ static int read_sweep(const char *more, struct sweep *sweep, char **why)
 	fputs("}\n", f);
 	fclose(f);
 	*why = NULL;
-	return sweep_read(path, NULL, knobs, sweep, why);
+	return sweepfile_read(path, NULL, knobs, sweep, why);
 }
 
 static void good(const char *more, struct sweep *sweep, struct cells *cells)
@@ -97,7 +97,7 @@ static void bad(const char *more, const char *says)
 		rc = cells_expand(&sweep, knobs, &cells, &why);
 		if (!rc)
 			cells_release(&cells);
-		sweep_release(&sweep);
+		sweepfile_release(&sweep);
 	}
 	if (!rc)
 		fail_msg("accepted: %s", more);
@@ -136,7 +136,7 @@ static void product_and_merging(void **state)
 	labelled(&cells, "scheduler=bfq");
 	assert_int_equal(json_object_size(labelled(&cells, "scheduler=bfq atime=noatime")->set), 2);
 	cells_release(&cells);
-	sweep_release(&sweep);
+	sweepfile_release(&sweep);
 }
 
 static void only_if_takes_the_axis_out(void **state)
@@ -153,7 +153,7 @@ static void only_if_takes_the_axis_out(void **state)
 	assert_true(json_equal(json_object_get(labelled(&cells, "fs.type=xfs")->settings, "vm.dirty_ratio"),
 			       json_object_get(cells.cell[0].settings, "vm.dirty_ratio")));
 	cells_release(&cells);
-	sweep_release(&sweep);
+	sweepfile_release(&sweep);
 }
 
 static void what_does_not_apply_is_dropped(void **state)
@@ -167,7 +167,7 @@ static void what_does_not_apply_is_dropped(void **state)
 	assert_int_equal(cells.n, 4); /* control without commit_s, ext4+5, ext4+30, xfs */
 	assert_null(json_object_get(labelled(&cells, "fs.type=xfs")->settings, "ext4.commit_s"));
 	cells_release(&cells);
-	sweep_release(&sweep);
+	sweepfile_release(&sweep);
 }
 
 static void exclude_and_include(void **state)
@@ -188,7 +188,7 @@ static void exclude_and_include(void **state)
 	assert_int_equal(risky->durability.level, 3);
 	assert_string_equal(risky->why, "price");
 	cells_release(&cells);
-	sweep_release(&sweep);
+	sweepfile_release(&sweep);
 }
 
 static void too_risky_and_impossible_stay_visible(void **state)
@@ -210,7 +210,7 @@ static void too_risky_and_impossible_stay_visible(void **state)
 			assert_non_null(cells.cell[i].reason);
 	json_decref(plan);
 	cells_release(&cells);
-	sweep_release(&sweep);
+	sweepfile_release(&sweep);
 }
 
 static void bad_sweeps_name_the_key(void **state)
@@ -253,7 +253,7 @@ static void wrong_traces(void **state)
 	free(why);
 	assert_int_equal(read_sweep(BASE, &sweep, &why), 0);
 	assert_int_equal(strlen(sweep.trace_sha256), 64);
-	sweep_release(&sweep);
+	sweepfile_release(&sweep);
 	trace = "{'file':'t.iotrace','sha256':'00'}";
 	bad(BASE, "this is another recording");
 	trace = "{'file':'none.iotrace'}";
@@ -294,7 +294,7 @@ static void the_plan_is_the_same_everywhere(void **state)
 	json_decref(plan);
 	json_decref(again);
 	cells_release(&cells);
-	sweep_release(&sweep);
+	sweepfile_release(&sweep);
 }
 
 /* Every block holds every cell exactly once besides the extra controls. */
@@ -330,7 +330,7 @@ static void blocks_are_complete(void **state)
 	}
 	json_decref(plan);
 	cells_release(&cells);
-	sweep_release(&sweep);
+	sweepfile_release(&sweep);
 }
 
 /* research/report.md 2.2: m = 15 needs 6 blocks, 63 needs 7, 255 needs 8. */
