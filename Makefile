@@ -47,7 +47,7 @@ $(PROGRAM): $(B)/bin/iorig.o $(B)/libiorig.a
 
 $(B)/libiorig.a: $(OBJECTS)
 	@rm -f $@
-	@ar rcs $@ $^
+	@ar qcs $@ $^
 
 $(B)/%.o: %.c | $(SKELS)
 	@mkdir -p $(@D)
