@@ -11,6 +11,7 @@
 #include "lib/log.h"
 
 /* One line a verb: tests/program/cli.bats reads this list. */
+extern const struct command cmd_capture;
 extern const struct command cmd_trace;
 extern const struct command cmd_disks;
 extern const struct command cmd_profile;
@@ -21,6 +22,7 @@ extern const struct command cmd_serve;
 extern const struct command cmd_box;
 
 static const struct command *const commands[] = {
+	&cmd_capture,
 	&cmd_trace,
 	&cmd_disks,
 	&cmd_profile,

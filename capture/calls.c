@@ -1,0 +1,147 @@
+#include <asm/unistd.h>
+
+#include "capture/calls.h"
+
+#ifndef __NR_cachestat
+#define __NR_cachestat 451
+#endif
+#ifndef __NR_fchmodat2
+#define __NR_fchmodat2 452
+#endif
+
+_Static_assert((int)TRACE_CLASS_COUNT <= CLASS_MAX, "counters have room for every class of operations");
+_Static_assert(__NR_fchmodat2 < CALL_MAX, "the table has room for every system call");
+
+#define ROW(name, operation, form, ...) [__NR_##name] = {.op = TRACE_OP_##operation, .shape = SHAPE_##form, __VA_ARGS__}
+
+/* clang-format off */
+const struct call calls[CALL_MAX] = {
+	ROW(open,            OPEN,            OPEN,            .flags = A1, .mode = A2),
+	ROW(openat,          OPENAT,          OPENAT,          .fd = A0, .flags = A2, .mode = A3),
+	ROW(openat2,         OPENAT2,         OPENAT2,         .fd = A0, .flags = A2, .mode = A3, .arg = A4),
+	ROW(creat,           CREAT,           CREAT,           .mode = A1),
+	ROW(close,           CLOSE,           CLOSE,           .fd = A0),
+	ROW(close_range,     CLOSE_RANGE,     NONE,            .fd = A0, .fd2 = A1, .flags = A2, .special = CALL_CLOSE_RANGE),
+
+	ROW(read,            READ,            FD,              .fd = A0, .length = A2, .special = CALL_AT_POSITION),
+	ROW(pread64,         PREAD64,         FD,              .fd = A0, .length = A2, .offset = A3),
+	ROW(readv,           READV,           IOVEC,           .fd = A0, .length = A1, .arg = A2, .special = CALL_AT_POSITION),
+	ROW(preadv,          PREADV,          IOVEC,           .fd = A0, .length = A1, .arg = A2, .offset = A3),
+	ROW(preadv2,         PREADV2,         IOVEC_WIDE,      .fd = A0, .length = A1, .arg = A2, .offset = A3, .flags = A5, .special = CALL_SPLIT_OFFSET),
+	ROW(write,           WRITE,           FD,              .fd = A0, .length = A2, .special = CALL_AT_POSITION),
+	ROW(pwrite64,        PWRITE64,        FD,              .fd = A0, .length = A2, .offset = A3),
+	ROW(writev,          WRITEV,          IOVEC,           .fd = A0, .length = A1, .arg = A2, .special = CALL_AT_POSITION),
+	ROW(pwritev,         PWRITEV,         IOVEC,           .fd = A0, .length = A1, .arg = A2, .offset = A3),
+	ROW(pwritev2,        PWRITEV2,        IOVEC_WIDE,      .fd = A0, .length = A1, .arg = A2, .offset = A3, .flags = A5, .special = CALL_SPLIT_OFFSET),
+	ROW(lseek,           LSEEK,           FD,              .fd = A0, .offset = A1, .arg = A2),
+	ROW(fsync,           FSYNC,           FD,              .fd = A0),
+	ROW(fdatasync,       FDATASYNC,       FD,              .fd = A0),
+	ROW(sync_file_range, SYNC_FILE_RANGE, FD,              .fd = A0, .offset = A1, .length = A2, .flags = A3),
+	ROW(sync,            SYNC,            NONE),
+	ROW(syncfs,          SYNCFS,          FD,              .fd = A0),
+	ROW(msync,           MSYNC,           ADDRESS,         .offset = A0, .length = A1, .flags = A2, .special = CALL_MAPPED),
+	ROW(mmap,            MMAP,            MMAP,            .fd = A4, .offset = A5, .length = A1, .flags = A3, .arg = A2, .special = CALL_MMAP),
+	ROW(munmap,          MUNMAP,          ADDRESS,         .length = A1, .special = CALL_MUNMAP),
+	ROW(mremap,          MREMAP,          ADDRESS,         .length = A2, .flags = A3, .arg = A1, .special = CALL_MREMAP),
+	ROW(madvise,         MADVISE,         ADDRESS,         .length = A1, .arg = A2, .special = CALL_MAPPED),
+
+	ROW(truncate,        TRUNCATE,        PATH,            .length = A1),
+	ROW(ftruncate,       FTRUNCATE,       FD,              .fd = A0, .length = A1),
+	ROW(fallocate,       FALLOCATE,       FD,              .fd = A0, .flags = A1, .offset = A2, .length = A3),
+	ROW(copy_file_range, COPY_FILE_RANGE, COPY,            .fd = A0, .fd2 = A2, .length = A4, .flags = A5, .special = CALL_COPY),
+	ROW(sendfile,        SENDFILE,        SENDFILE,        .fd = A1, .fd2 = A0, .length = A3, .special = CALL_SENDFILE),
+	ROW(splice,          SPLICE,          COPY,            .fd = A0, .fd2 = A2, .length = A4, .flags = A5, .special = CALL_COPY),
+
+	ROW(stat,            STAT,            PATH,            .stat = CALL_STAT_1),
+	ROW(lstat,           LSTAT,           PATH,            .stat = CALL_STAT_1, .no_follow = 1),
+	ROW(fstat,           FSTAT,           FD,              .fd = A0),
+	ROW(newfstatat,      NEWFSTATAT,      PATHAT,          .fd = A0, .flags = A3, .stat = CALL_STAT_2, .no_follow = 2),
+	ROW(statx,           STATX,           PATHAT,          .fd = A0, .flags = A2, .arg = A3, .stat = CALL_STATX_4, .no_follow = 2),
+	ROW(access,          ACCESS,          PATH,            .mode = A1),
+	ROW(faccessat,       FACCESSAT,       PATHAT,          .fd = A0, .mode = A2),
+	ROW(faccessat2,      FACCESSAT2,      PATHAT,          .fd = A0, .mode = A2, .flags = A3, .no_follow = 2),
+	ROW(statfs,          STATFS,          PATH),
+	ROW(fstatfs,         FSTATFS,         FD,              .fd = A0),
+	ROW(getdents,        GETDENTS,        FD,              .fd = A0, .length = A2),
+	ROW(getdents64,      GETDENTS64,      FD,              .fd = A0, .length = A2),
+	ROW(readlink,        READLINK,        PATH,            .length = A2, .no_follow = 1),
+	ROW(readlinkat,      READLINKAT,      PATHAT,          .fd = A0, .length = A3, .no_follow = 1),
+
+	ROW(mkdir,           MKDIR,           PATH,            .mode = A1, .special = CALL_MKDIR),
+	ROW(mkdirat,         MKDIRAT,         PATHAT,          .fd = A0, .mode = A2, .special = CALL_MKDIR),
+	ROW(rmdir,           RMDIR,           PATH,            .special = CALL_RMDIR, .no_follow = 1),
+	ROW(rename,          RENAME,          PATH_PATH,       .special = CALL_RENAME, .no_follow = 1),
+	ROW(renameat,        RENAMEAT,        PATHAT_PATHAT,   .fd = A0, .fd2 = A2, .special = CALL_RENAME, .no_follow = 1),
+	ROW(renameat2,       RENAMEAT2,       PATHAT_PATHAT,   .fd = A0, .fd2 = A2, .flags = A4, .special = CALL_RENAME, .no_follow = 1),
+	ROW(link,            LINK,            PATH_PATH,       .special = CALL_LINK, .no_follow = 1),
+	ROW(linkat,          LINKAT,          PATHAT_PATHAT,   .fd = A0, .fd2 = A2, .flags = A4, .special = CALL_LINK, .no_follow = 1),
+	ROW(symlink,         SYMLINK,         TEXT_PATH,       .special = CALL_SYMLINK, .no_follow = 1),
+	ROW(symlinkat,       SYMLINKAT,       TEXT_PATHAT,     .fd2 = A1, .special = CALL_SYMLINK, .no_follow = 1),
+	ROW(unlink,          UNLINK,          PATH,            .special = CALL_UNLINK, .no_follow = 1),
+	ROW(unlinkat,        UNLINKAT,        PATHAT,          .fd = A0, .flags = A2, .special = CALL_UNLINK, .no_follow = 1),
+	ROW(mknod,           MKNOD,           PATH,            .mode = A1, .arg = A2, .no_follow = 1),
+	ROW(mknodat,         MKNODAT,         PATHAT,          .fd = A0, .mode = A2, .arg = A3, .no_follow = 1),
+
+	ROW(chmod,           CHMOD,           PATH,            .mode = A1),
+	ROW(fchmod,          FCHMOD,          FD,              .fd = A0, .mode = A1),
+	ROW(fchmodat,        FCHMODAT,        PATHAT,          .fd = A0, .mode = A2),
+	ROW(fchmodat2,       FCHMODAT2,       PATHAT,          .fd = A0, .mode = A2, .flags = A3, .no_follow = 2),
+	ROW(chown,           CHOWN,           PATH,            .arg = A1, .special = CALL_OWNER),
+	ROW(lchown,          LCHOWN,          PATH,            .arg = A1, .special = CALL_OWNER, .no_follow = 1),
+	ROW(fchown,          FCHOWN,          FD,              .fd = A0, .arg = A1, .special = CALL_OWNER),
+	ROW(fchownat,        FCHOWNAT,        PATHAT,          .fd = A0, .flags = A4, .arg = A2, .special = CALL_OWNER, .no_follow = 2),
+	ROW(utime,           UTIME,           PATH),
+	ROW(utimes,          UTIMES,          PATH),
+	ROW(futimesat,       FUTIMESAT,       PATHAT,          .fd = A0),
+	ROW(utimensat,       UTIMENSAT,       PATHAT,          .fd = A0, .flags = A3, .no_follow = 2),
+
+	ROW(setxattr,        SETXATTR,        PATH_NAME,       .length = A3, .flags = A4),
+	ROW(lsetxattr,       LSETXATTR,       PATH_NAME,       .length = A3, .flags = A4, .no_follow = 1),
+	ROW(fsetxattr,       FSETXATTR,       FD_NAME,         .fd = A0, .length = A3, .flags = A4),
+	ROW(getxattr,        GETXATTR,        PATH_NAME,       .length = A3),
+	ROW(lgetxattr,       LGETXATTR,       PATH_NAME,       .length = A3, .no_follow = 1),
+	ROW(fgetxattr,       FGETXATTR,       FD_NAME,         .fd = A0, .length = A3),
+	ROW(listxattr,       LISTXATTR,       PATH,            .length = A2),
+	ROW(llistxattr,      LLISTXATTR,      PATH,            .length = A2, .no_follow = 1),
+	ROW(flistxattr,      FLISTXATTR,      FD,              .fd = A0, .length = A2),
+	ROW(removexattr,     REMOVEXATTR,     PATH_NAME),
+	ROW(lremovexattr,    LREMOVEXATTR,    PATH_NAME,       .no_follow = 1),
+	ROW(fremovexattr,    FREMOVEXATTR,    FD_NAME,         .fd = A0),
+
+	ROW(fadvise64,       FADVISE64,       FD,              .fd = A0, .offset = A1, .length = A2, .arg = A3),
+	ROW(readahead,       READAHEAD,       FD,              .fd = A0, .offset = A1, .length = A2),
+	ROW(fcntl,           FCNTL,           FD,              .fd = A0, .flags = A1, .arg = A2, .special = CALL_FCNTL),
+	ROW(flock,           FLOCK,           FD,              .fd = A0, .flags = A1),
+	ROW(dup,             DUP,             FD,              .fd = A0, .special = CALL_DUP),
+	ROW(dup2,            DUP2,            DUP2,            .fd = A0, .fd2 = A1, .special = CALL_DUP),
+	ROW(dup3,            DUP3,            DUP2,            .fd = A0, .fd2 = A1, .flags = A2, .special = CALL_DUP),
+	ROW(chdir,           CHDIR,           PATH,            .special = CALL_CHDIR),
+	ROW(fchdir,          FCHDIR,          FD,              .fd = A0, .special = CALL_CHDIR),
+	ROW(cachestat,       CACHESTAT,       FD,              .fd = A0),
+
+	ROW(clone,           CLONE,           FORK,            .flags = A0, .special = CALL_FORK),
+	ROW(clone3,          CLONE3,          FORK,            .special = CALL_CLONE3),
+	ROW(fork,            FORK,            FORK,            .special = CALL_FORK),
+	ROW(vfork,           VFORK,           FORK,            .special = CALL_FORK),
+	ROW(execve,          EXECVE,          EXEC),
+	ROW(execveat,        EXECVEAT,        EXECAT,          .fd = A0, .flags = A4),
+};
+/* clang-format on */
+
+void calls_configure(struct config *config)
+{
+	for (int nr = 0; nr < CALL_MAX; nr++) {
+		config->call[nr].shape = calls[nr].op ? calls[nr].shape : SHAPE_IGNORE;
+		config->call[nr].class = calls[nr].op ? trace_ops[calls[nr].op].class : 0;
+		config->call[nr].stat = calls[nr].stat;
+	}
+}
+
+int calls_count(void)
+{
+	int n = 0;
+
+	for (int nr = 0; nr < CALL_MAX; nr++)
+		n += calls[nr].op != 0;
+	return n;
+}

@@ -1,0 +1,253 @@
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "capture/child.h"
+#include "capture/drain.h"
+#include "capture/filter.h"
+#include "capture/header.h"
+#include "capture/opened.h"
+#include "capture/rings.h"
+#include "lib/clock.h"
+#include "lib/command.h"
+#include "lib/log.h"
+#include "lib/progress.h"
+#include "lib/stop.h"
+
+/*
+ * iorig capture: records what programs do to their files. The order at the start is what makes the recording whole: the command is made but waits,
+ * the hooks are attached, then the descriptors that are open already are told, then the command begins.
+ */
+
+#define POLL_NS 10000000ULL /* how often the rings are emptied: rare visits are cheap ones, 16 MiB last for far longer */
+#define HOLD_NS 5000000ULL  /* how long a record waits for those of other processors */
+#define FLUSH_NS 1000000000ULL
+#define RING_DEFAULT (16ULL << 20)
+
+static struct {
+	const char *out;
+	struct filter_options filter;
+	uint64_t duration_ns, max_bytes, ring_bytes;
+	bool no_latency;
+} opt;
+
+struct recording {
+	struct config config;
+	struct recorder recorder;
+	struct rings rings;
+	struct drain drain;
+	struct child child;
+	struct trace_writer *writer;
+	char *const *command;
+	const char *ended_by;
+	uint64_t start_ns, flushed_ns;
+	int error; /* the writer's */
+};
+
+/* Empties the rings up to that moment; what the writer says about it is kept. */
+static void drain_until(struct recording *r, uint64_t until_ns)
+{
+	uint64_t now = clock_now_ns();
+
+	rings_drain(&r->rings, until_ns, drain_record, &r->drain);
+	if (now - r->flushed_ns > FLUSH_NS) {
+		int rc = trace_writer_flush(r->writer);
+
+		r->flushed_ns = now;
+		if (rc && !r->error)
+			r->error = rc;
+	}
+}
+
+static void record(struct recording *r)
+{
+	uint64_t end_ns = opt.duration_ns ? r->start_ns + opt.duration_ns : UINT64_MAX;
+	struct progress progress;
+
+	progress_start(&progress, "capture", 0);
+	for (;;) {
+		uint64_t now = clock_now_ns();
+
+		drain_until(r, now - HOLD_NS);
+		progress_update(&progress, 0, "%llu events, %llu lost, %.1f MiB", (unsigned long long)r->drain.events,
+				(unsigned long long)r->drain.lost, (double)trace_writer_bytes(r->writer) / (1 << 20));
+		if (r->error)
+			r->ended_by = r->error == -EFBIG ? "size" : "error";
+		else if (opt.max_bytes && trace_writer_bytes(r->writer) >= opt.max_bytes)
+			r->ended_by = "size";
+		else if (stop_requested())
+			r->ended_by = "signal";
+		else if (r->command && child_ended(&r->child))
+			r->ended_by = "command";
+		else if (now >= end_ns)
+			r->ended_by = "duration";
+		if (r->ended_by)
+			break;
+		clock_sleep_ns(end_ns - now < POLL_NS ? end_ns - now : POLL_NS);
+	}
+	progress_finish(&progress);
+}
+
+/* The command of a recording that ends before it is ended too, with the signal that ended us. */
+static void end_command(struct recording *r)
+{
+	if (r->command && !child_stop(&r->child, stop_signal() ? stop_signal() : SIGTERM, 5000))
+		warn("the command (process %d) does not end; it runs on, unrecorded", (int)r->child.pid);
+}
+
+static int open_trace(struct recording *r)
+{
+	struct trace_writer_options options = {.max_bytes = opt.max_bytes};
+	json_t *header = header_make(&r->config, (const char *const *)r->command, r->start_ns);
+
+	r->writer = trace_writer_open(opt.out, header, &options);
+	json_decref(header);
+	if (!r->writer)
+		return fail(EXIT_FAILED, "cannot write %s: %s", opt.out, strerror(errno));
+	return EXIT_DONE;
+}
+
+static int prepare(struct recording *r)
+{
+	char why[RECORDER_WHY] = "";
+	uint64_t descriptors;
+	int rc = recorder_open(&r->recorder, &r->config, opt.ring_bytes, why);
+
+	if (rc == -EPERM || rc == -EACCES || rc == -EOPNOTSUPP)
+		return fail(EXIT_IMPOSSIBLE, "cannot record here: %s%s", why, geteuid() ? "; run it as root" : "");
+	if (rc)
+		return fail(EXIT_FAILED, "cannot record: %s", why);
+	r->start_ns = clock_now_ns();
+	rc = open_trace(r);
+	if (rc)
+		return rc;
+	if (drain_init(&r->drain, r->writer, &r->recorder, r->start_ns) || rings_init(&r->rings, &r->recorder))
+		return fail(EXIT_FAILED, "cannot record: out of memory");
+	filter_start(&opt.filter, &r->recorder, &r->drain);
+	if (r->command)
+		recorder_track(&r->recorder, (uint32_t)r->child.pid, true);
+	if (recorder_attach(&r->recorder, why))
+		return fail(EXIT_FAILED, "cannot record: %s", why);
+	filter_start(&opt.filter, &r->recorder, &r->drain); /* what was forked in between */
+	rc = opened_tell(&r->drain, &descriptors);
+	if (rc)
+		return fail(EXIT_FAILED, "cannot list the open descriptors: %s", strerror(-rc));
+	return EXIT_DONE;
+}
+
+/* Hooks off, rings empty, losses told, trailer written. */
+static int finish(struct recording *r)
+{
+	json_t *trailer;
+	uint64_t now;
+	int rc;
+
+	recorder_detach(&r->recorder);
+	now = clock_now_ns();
+	drain_until(r, UINT64_MAX);
+	drain_finish(&r->drain, now);
+	trailer = trailer_make(&r->drain, r->ended_by ? r->ended_by : "error", now);
+	rc = trace_writer_close(r->writer, trailer);
+	r->writer = NULL;
+	json_decref(trailer);
+	if (rc && rc != -EFBIG)
+		return fail(EXIT_FAILED, "cannot write %s: %s; what was written before is readable", opt.out, strerror(-rc));
+	return EXIT_DONE;
+}
+
+static int report(struct recording *r)
+{
+	struct totals t;
+
+	if (r->drain.lost) {
+		totals_read(&r->recorder, &t);
+		return fail(EXIT_INCOMPLETE, "%s is incomplete: %llu of %llu events were lost%s", opt.out, (unsigned long long)r->drain.lost,
+			    (unsigned long long)(r->drain.lost + r->drain.events),
+			    t.all_dropped ? "; give a larger --ring-size" : "");
+	}
+	if (r->command && (r->ended_by && !strcmp(r->ended_by, "command")))
+		return r->child.status;
+	if (isatty(STDERR_FILENO))
+		say("%llu events in %s; next: iorig trace info %s", (unsigned long long)r->drain.events, opt.out, opt.out);
+	return EXIT_DONE;
+}
+
+static int run(struct recording *r)
+{
+	int rc = prepare(r);
+
+	if (rc)
+		return rc;
+	if (r->command) {
+		rc = child_start(&r->child);
+		if (rc)
+			return fail(rc == -ENOENT ? 127 : 126, "cannot start %s: %s", r->command[0], strerror(-rc));
+	}
+	record(r);
+	end_command(r);
+	rc = finish(r);
+	return rc ? rc : report(r);
+}
+
+static int capture(const struct command *cmd, int argc, char **argv)
+{
+	static struct recording r;
+	int rest, rc;
+
+	opt.ring_bytes = RING_DEFAULT;
+	rest = options_parse(cmd, argc, argv);
+	if (rest < 0)
+		return -rest - 1;
+	r.command = rest < argc ? &argv[rest] : NULL;
+	if (!opt.out)
+		return fail(EXIT_USAGE, "capture needs -o FILE, the trace to write");
+	if (opt.ring_bytes < 4096 || opt.ring_bytes > 1 << 30 || (opt.ring_bytes & (opt.ring_bytes - 1)))
+		return fail(EXIT_USAGE, "--ring-size must be a power of two from 4k to 1G");
+	r.config.no_latency = opt.no_latency;
+	rc = filter_parse(&opt.filter, &r.config, r.command != NULL);
+	if (rc)
+		return rc;
+	stop_arm();
+	r.child.go = r.child.failed = -1;
+	if (r.command) {
+		rc = child_make(&r.child, r.command);
+		if (rc)
+			return fail(rc == -ENOENT ? 127 : 126, "cannot start %s: %s", r.command[0], strerror(-rc));
+	}
+	rc = run(&r);
+	if (r.writer)
+		trace_writer_close(r.writer, NULL);
+	child_release(&r.child);
+	rings_release(&r.rings);
+	drain_release(&r.drain);
+	recorder_close(&r.recorder);
+	return rc;
+}
+
+static const struct option_row rows[] = {
+	{"output", 'o', "FILE", OPT_STRING, &opt.out, "where the trace goes"},
+	{"pid", 'p', "PID", OPT_LIST, &opt.filter.pid, "this process and its descendants (may be repeated, like the next ones)"},
+	{"comm", 'c', "COMM", OPT_LIST, &opt.filter.comm, "threads of that name"},
+	{"uid", 'u', "UID", OPT_LIST, &opt.filter.uid, "processes of that user (name or number)"},
+	{"cgroup", 'g', "CGROUP", OPT_LIST, &opt.filter.cgroup, "processes in that cgroup (v2) or below"},
+	{"mount", 'm', "MOUNT", OPT_LIST, &opt.filter.mount, "files on the file system mounted there"},
+	{"duration", 'd', "DUR", OPT_DURATION, &opt.duration_ns, "stop after that time (90s, 5m, 1h)"},
+	{"max-size", 0, "SIZE", OPT_SIZE, &opt.max_bytes, "stop when the trace has that size"},
+	{"ring-size", 0, "SIZE", OPT_SIZE, &opt.ring_bytes, "buffer of each processor (default 16M)"},
+	{"no-latency", 0, NULL, OPT_FLAG, &opt.no_latency, "record only the end of each call: cheaper, no durations"},
+	{0}};
+
+const struct command cmd_capture = {
+	.name = "capture",
+	.synopsis = "-o FILE [-p PID]... [-c COMM]... [-u UID]... [-g CGROUP]... [-m MOUNT]... [-d DUR] [--max-size SIZE] [--ring-size SIZE] "
+		    "[--no-latency] [-- CMD...]",
+	.summary = "record what programs do to their files",
+	.group = "capture",
+	.options = rows,
+	.run = capture,
+};

@@ -1,0 +1,443 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "capture/calls.h"
+#include "capture/drain.h"
+
+int drain_init(struct drain *d, struct trace_writer *writer, struct recorder *recorder, uint64_t start_ns)
+{
+	int rc;
+
+	memset(d, 0, sizeof(*d));
+	d->writer = writer;
+	d->recorder = recorder;
+	d->start_ns = start_ns;
+	d->epoch = 1;
+	d->cpu = calloc((size_t)recorder->cpus, sizeof(*d->cpu));
+	rc = d->cpu ? 0 : -ENOMEM;
+	rc = rc ? rc : files_init(&d->files, writer);
+	rc = rc ? rc : names_init(&d->names, writer, &d->files);
+	rc = rc ? rc : places_init(&d->places);
+	rc = rc ? rc : tasks_init(&d->tasks, writer, recorder->pid_max);
+	rc = rc ? rc : maps_init(&d->maps);
+	rc = rc ? rc : mountinfo_read(&d->mounts);
+	if (rc)
+		drain_release(d);
+	return rc;
+}
+
+void drain_release(struct drain *d)
+{
+	free(d->cpu);
+	free(d->known);
+	mountinfo_release(&d->mounts);
+	maps_release(&d->maps);
+	tasks_release(&d->tasks);
+	places_release(&d->places);
+	names_release(&d->names);
+	files_release(&d->files);
+}
+
+static uint64_t since_start(const struct drain *d, uint64_t ns)
+{
+	return ns > d->start_ns ? ns - d->start_ns : 0;
+}
+
+static void lose(struct drain *d, uint64_t count, uint64_t first_ns, uint64_t last_ns, uint32_t cause, uint32_t cpu)
+{
+	struct trace_loss loss = {.count = count,
+				  .first_ns = since_start(d, first_ns),
+				  .last_ns = since_start(d, last_ns),
+				  .cause = cause,
+				  .cpu = cpu};
+
+	if (!count)
+		return;
+	d->lost += count;
+	trace_writer_loss(d->writer, &loss);
+}
+
+/* ---- files and directories announced by the kernel -------------------------------------------------------------------------- */
+
+/* Components come from the leaf to the root. Returns the length, 0 when they do not fit. */
+static size_t join(const struct rec_file *file, uint32_t bytes, char text[2 * STRING_MAX])
+{
+	const unsigned char *data = (const unsigned char *)(file + 1);
+	size_t end = 2 * STRING_MAX, at = end;
+	uint32_t have = bytes - (uint32_t)sizeof(*file), i = 0;
+
+	if (file->components < have)
+		have = file->components;
+	while (i < have) {
+		size_t n = data[i];
+
+		if (i + 1 + n > have || at < n + 1)
+			return 0;
+		at -= n;
+		memcpy(text + at, data + i + 1, n);
+		text[--at] = '/';
+		i += 1 + (uint32_t)n;
+	}
+	memmove(text, text + at, end - at);
+	text[end - at] = 0;
+	return end - at;
+}
+
+uint32_t drain_file(struct drain *d, const struct rec_file *file, uint32_t bytes)
+{
+	struct file_sight sight = {.dev = file->id.dev,
+				   .ino = file->id.ino,
+				   .generation = file->id.generation,
+				   .mode = file->mode,
+				   .nlink = file->nlink,
+				   .size = file->size,
+				   .seen_ns = since_start(d, file->head.end_ns)};
+	struct name *name = NULL;
+	size_t length = join(file, bytes, d->text[0]);
+	bool cut = file->head.bits & (REC_TRUNCATED | REC_UNREACHABLE);
+
+	d->names.now_ns = sight.seen_ns;
+	if (!cut && !(file->head.bits & REC_DELETED))
+		name = names_resolve(&d->names, d->text[0], length, false);
+	if (file->head.bits & REC_CREATED)
+		sight.bits |= TRACE_FILE_CREATED;
+	else if (name && name->created)
+		sight.bits |= TRACE_FILE_CREATED;
+	if (file->head.bits & REC_LATE)
+		sight.bits |= TRACE_FILE_SIZE_LATE;
+	if (name) {
+		sight.path = names_string(&d->names, name);
+		name->kind = S_ISDIR(file->mode) ? NAME_DIRECTORY : NAME_OTHER;
+		name->created = sight.bits & TRACE_FILE_CREATED;
+		name->looked = true;
+		if (S_ISDIR(file->mode))
+			places_set(&d->places, &file->place, name);
+	}
+	if (!name) {
+		uint32_t id = files_see(&d->files, &sight);
+
+		return id;
+	}
+	return name->file = files_see(&d->files, &sight);
+}
+
+/* A descriptor whose file was never announced (it came from a process that is not recorded): asked from /proc, late. */
+static uint32_t late_file(struct drain *d, const struct rec_event *e, int fd)
+{
+	struct file_sight sight = {.dev = e->file.dev,
+				   .ino = e->file.ino,
+				   .generation = e->file.generation,
+				   .bits = TRACE_FILE_SIZE_LATE,
+				   .seen_ns = since_start(d, e->head.end_ns)};
+	static const uint32_t type[] = {0, S_IFREG, S_IFDIR, S_IFLNK, 0, 0, 0, 0};
+	char path[64], text[STRING_MAX];
+	struct stat st;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%u/fd/%d", e->pid, fd);
+	sight.mode = type[e->head.bits & REC_TYPE_MASK];
+	if (!stat(path, &st) && st.st_ino == sight.ino) {
+		sight.mode = st.st_mode;
+		sight.nlink = (uint32_t)st.st_nlink;
+		sight.size = (uint64_t)st.st_size;
+		n = readlink(path, text, sizeof(text) - 1);
+		if (n > 0 && text[0] == '/' && st.st_nlink)
+			sight.path = names_string(&d->names, names_resolve(&d->names, text, (size_t)n, false));
+	}
+	return files_see(&d->files, &sight);
+}
+
+static uint32_t file_by_id(struct drain *d, const struct rec_event *e, const struct rec_id *id, int fd)
+{
+	uint32_t file;
+
+	if (!id->dev && !id->ino)
+		return 0;
+	file = files_find(&d->files, id->dev, id->ino, id->generation);
+	return file || id != &e->file ? file : late_file(d, e, fd);
+}
+
+/* ---- paths ------------------------------------------------------------------------------------------------------------------ */
+
+static struct known_path *known_path(struct drain *d, uint32_t string)
+{
+	if (string >= d->known_room) {
+		size_t room = d->known_room ? d->known_room : 4096;
+		struct known_path *more;
+
+		while (room <= string)
+			room *= 2;
+		more = realloc(d->known, room * sizeof(*more));
+		if (!more)
+			return NULL;
+		memset(more + d->known_room, 0, (room - d->known_room) * sizeof(*more));
+		d->known = more;
+		d->known_room = room;
+	}
+	return &d->known[string];
+}
+
+static bool unwanted(const struct drain *d, const char *text, size_t length)
+{
+	const struct mountinfo_entry *mount = mountinfo_of(&d->mounts, text, length);
+
+	if (!mount || mount->pseudo)
+		return mount != NULL;
+	for (uint32_t i = 0; i < d->only.n; i++)
+		if (d->only.dev[i] == mount->dev)
+			return false;
+	return d->only.n > 0;
+}
+
+/*
+ * Puts base and text together: string and name. False: a path on a file system that is not recorded.
+ */
+static bool path_of(struct drain *d, struct drained *e, const struct rec_place *base, bool has_base, const char *text, size_t length,
+		    bool follow, uint32_t *string, struct name **name)
+{
+	char *whole = d->text[1];
+	size_t n = 0;
+	struct known_path *known;
+
+	*string = 0;
+	*name = NULL;
+	if (!length)
+		return true;
+	if (has_base) {
+		struct name *directory = places_find(&d->places, base);
+
+		if (directory) {
+			memcpy(whole, directory->text, directory->length);
+			n = directory->length;
+			whole[n++] = '/';
+			if (text[0] == '/')
+				n--; /* inside a chroot */
+		} else {
+			e->event.bits |= TRACE_EV_PATH_UNRESOLVED;
+		}
+	} else if (text[0] != '/') {
+		e->event.bits |= TRACE_EV_PATH_UNRESOLVED;
+	}
+	memcpy(whole + n, text, length);
+	n += length;
+	*string = trace_writer_string(d->writer, whole, n);
+	known = known_path(d, *string);
+	if (!known || (e->event.bits & (TRACE_EV_PATH_UNRESOLVED | TRACE_EV_PATH_TRUNCATED)))
+		return true;
+	if (known->epoch != d->epoch) {
+		known->epoch = d->epoch;
+		known->name[0] = known->name[1] = NULL;
+		known->pseudo = unwanted(d, whole, n);
+	}
+	if (known->pseudo)
+		return false;
+	if (!known->name[follow])
+		known->name[follow] = names_resolve(&d->names, whole, n, follow);
+	*name = known->name[follow];
+	return true;
+}
+
+/* Both paths of a record, in the order of the trace's fields. */
+static bool paths_of(struct drain *d, struct drained *e, const struct rec_path *p)
+{
+	uint16_t bits = p->wide.event.head.bits;
+	const char *text = (const char *)(p + 1);
+	struct trace_event *ev = &e->event;
+	uint8_t shape = e->call->shape;
+	bool follow = !e->call->no_follow || (e->call->no_follow == 2 && !(ev->flags & AT_SYMLINK_NOFOLLOW));
+	bool is_text = shape == SHAPE_TEXT_PATH || shape == SHAPE_TEXT_PATHAT;
+
+	if ((ev->op == TRACE_OP_OPEN || ev->op == TRACE_OP_OPENAT || ev->op == TRACE_OP_OPENAT2) && (ev->flags & O_NOFOLLOW))
+		follow = false;
+	if (bits & REC_TRUNCATED)
+		ev->bits |= TRACE_EV_PATH_TRUNCATED;
+	if (is_text)
+		ev->path = p->length1 ? trace_writer_string(d->writer, text, p->length1) : 0;
+	else if (!path_of(d, e, &p->base1, bits & REC_BASE1, text, p->length1, follow, &ev->path, &e->name))
+		return false;
+	if (shape == SHAPE_PATH_NAME || shape == SHAPE_FD_NAME)
+		ev->path2 = p->length2 ? trace_writer_string(d->writer, text + p->length1, p->length2) : 0;
+	else if (!path_of(d, e, &p->base2, bits & REC_BASE2, text + p->length1, p->length2, false, &ev->path2, &e->name2))
+		return false;
+	return true;
+}
+
+/* ---- events ----------------------------------------------------------------------------------------------------------------- */
+
+static uint64_t argument(const struct drained *e, uint8_t which)
+{
+	return which ? e->arg[which - 1] : 0;
+}
+
+static void fields(struct drain *d, struct drained *e)
+{
+	const struct rec_event *r = e->record;
+	struct trace_event *ev = &e->event;
+	const struct call *c = e->call;
+	uint64_t duration = (uint64_t)r->duration_hi << 32 | r->duration_lo;
+
+	ev->op = c->op;
+	ev->via = TRACE_VIA_SYSCALL;
+	ev->begin_ns = since_start(d, r->head.end_ns - duration);
+	ev->duration_ns = since_start(d, r->head.end_ns) - ev->begin_ns;
+	if (r->head.bits & REC_UNPAIRED)
+		ev->bits |= TRACE_EV_NO_DURATION;
+	if (r->head.bits & REC_CREATED)
+		ev->bits |= TRACE_EV_CREATED;
+	ev->fd = c->fd ? (int32_t)argument(e, c->fd) : -1;
+	ev->fd2 = c->fd2 ? (int32_t)argument(e, c->fd2) : -1;
+	ev->offset = c->offset ? (int64_t)argument(e, c->offset) : -1;
+	ev->offset2 = -1;
+	ev->length = argument(e, c->length);
+	ev->flags = argument(e, c->flags);
+	ev->mode = (uint32_t)argument(e, c->mode);
+	ev->arg = argument(e, c->arg);
+	ev->result = r->result;
+	if (c->special == CALL_AT_POSITION || (c->special == CALL_SPLIT_OFFSET && ev->offset == -1))
+		ev->offset = r->result > 0 ? r->position - r->result : r->position;
+}
+
+/* stat, lstat and the like have told what the path led to. False: no file that we record. */
+static bool file_by_stat(struct drain *d, struct drained *e, const struct rec_path *p)
+{
+	struct file_sight sight = {.dev = p->stat.dev,
+				   .ino = p->stat.ino,
+				   .mode = p->stat.mode,
+				   .nlink = p->stat.nlink,
+				   .size = p->stat.size,
+				   .seen_ns = d->names.now_ns};
+	uint32_t type = p->stat.mode & S_IFMT;
+
+	if ((type != S_IFREG && type != S_IFDIR && type != S_IFLNK) || mountinfo_pseudo_dev(&d->mounts, p->stat.dev))
+		return false;
+	if (!e->name)
+		return true; /* of a descriptor: identity is in the record */
+	if (e->name->file && e->name->looked && files_find(&d->files, sight.dev, sight.ino, 0) == e->name->file) {
+		e->event.file = e->name->file;
+		return true;
+	}
+	if (type == S_IFLNK) {
+		e->name->looked = false;
+		names_look(&d->names, e->name);
+	}
+	sight.bits = e->name->created ? TRACE_FILE_CREATED : 0;
+	sight.path = names_string(&d->names, e->name);
+	if (type == S_IFLNK && e->name->target)
+		sight.target = trace_writer_string(d->writer, e->name->target, strlen(e->name->target));
+	e->name->kind = type == S_IFDIR ? NAME_DIRECTORY : type == S_IFLNK ? NAME_LINK : NAME_OTHER;
+	e->name->looked = true;
+	e->event.file = e->name->file = files_see(&d->files, &sight);
+	return true;
+}
+
+static void on_event(struct drain *d, const struct rec_head *head, uint32_t bytes)
+{
+	const struct rec_event *r = (const struct rec_event *)head;
+	const struct rec_wide *w = head->type != REC_EVENT ? (const struct rec_wide *)head : NULL;
+	const struct rec_path *p = head->type == REC_PATH ? (const struct rec_path *)head : NULL;
+	struct drained e = {.record = r};
+
+	if (r->nr >= CALL_MAX || !calls[r->nr].op || (w && bytes < sizeof(*w)) ||
+	    (p && bytes < sizeof(*p) + p->length1 + p->length2))
+		return;
+	e.call = &calls[r->nr];
+	memcpy(e.arg, r->arg, sizeof(r->arg));
+	if (w) {
+		e.arg[4] = w->arg4;
+		e.arg[5] = w->arg5;
+	}
+	d->names.now_ns = since_start(d, head->end_ns);
+	fields(d, &e);
+	if ((p && !paths_of(d, &e, p)) || (p && head->bits & REC_STAT && !file_by_stat(d, &e, p))) {
+		d->filtered++;
+		return;
+	}
+	e.event.thread = tasks_get(&d->tasks, r->tid, r->pid, d->names.now_ns);
+	if (!e.event.file)
+		e.event.file = file_by_id(d, r, &r->file, e.call->op <= TRACE_OP_CREAT ? (int)r->result : e.event.fd);
+	if (w)
+		e.event.file2 = file_by_id(d, r, &w->file2, e.event.fd2);
+	effects_apply(d, &e);
+	if (!e.event.op) { /* a mapping of nothing */
+		d->filtered++;
+		return;
+	}
+	d->events++;
+	trace_writer_event(d->writer, &e.event);
+}
+
+static void on_task(struct drain *d, const struct rec_task *t)
+{
+	uint64_t at = since_start(d, t->head.end_ns);
+	struct trace_event end = {.op = TRACE_OP_EXIT, .begin_ns = at, .arg = t->code, .fd = -1, .fd2 = -1, .offset = -1, .offset2 = -1};
+
+	switch (t->kind) {
+	case TASK_FORK:
+		tasks_fork(&d->tasks, t, at);
+		if (t->pid != t->parent_pid)
+			maps_copy(&d->maps, t->parent_pid, t->pid);
+		break;
+	case TASK_EXEC:
+		maps_drop(&d->maps, t->pid);
+		break;
+	case TASK_EXIT:
+		end.thread = tasks_get(&d->tasks, t->tid, t->pid, at);
+		trace_writer_event(d->writer, &end);
+		d->events++;
+		tasks_forget(&d->tasks, t->tid);
+		if (t->tid == t->pid)
+			maps_drop(&d->maps, t->pid);
+		if (t->tid == d->root_pid)
+			d->root_ended = true;
+		break;
+	}
+}
+
+void drain_record(const struct rec_head *record, uint32_t bytes, uint32_t cpu, void *data)
+{
+	struct drain *d = data;
+	struct drain_cpu *c = &d->cpu[cpu];
+
+	switch (record->type) {
+	case REC_FILE:
+		if (bytes >= sizeof(struct rec_file))
+			drain_file(d, (const struct rec_file *)record, bytes);
+		return;
+	case REC_TASK:
+		if (bytes >= sizeof(struct rec_task))
+			on_task(d, (const struct rec_task *)record);
+		return;
+	case REC_EVENT:
+	case REC_WIDE:
+	case REC_PATH:
+		break;
+	default: return;
+	}
+	if (record->seq != c->next_seq)
+		lose(d, record->seq - c->next_seq, c->last_ns ? c->last_ns : d->start_ns, record->end_ns, TRACE_LOSS_RING_FULL, cpu);
+	c->next_seq = record->seq + 1;
+	c->last_ns = record->end_ns;
+	on_event(d, record, bytes);
+}
+
+void drain_finish(struct drain *d, uint64_t now_ns)
+{
+	uint64_t skipped = recorder_skipped(d->recorder), compat = 0, tasks = 0;
+
+	for (int cpu = 0; cpu < d->recorder->cpus; cpu++) {
+		const volatile struct counters *c = &d->recorder->counters[cpu];
+		struct drain_cpu *at = &d->cpu[cpu];
+
+		lose(d, (uint32_t)c->events - at->next_seq, at->last_ns ? at->last_ns : d->start_ns, now_ns, TRACE_LOSS_RING_FULL, (uint32_t)cpu);
+		at->next_seq = (uint32_t)c->events;
+		compat += c->compat;
+		tasks += c->tasks_dropped;
+	}
+	lose(d, skipped, d->start_ns, now_ns, TRACE_LOSS_SKIPPED, 0);
+	lose(d, compat + tasks, d->start_ns, now_ns, TRACE_LOSS_OTHER, 0);
+}

@@ -1,0 +1,70 @@
+#pragma once
+#include "capture/files.h"
+#include "capture/maps.h"
+#include "capture/mountinfo.h"
+#include "capture/names.h"
+#include "capture/places.h"
+#include "capture/recorder.h"
+#include "capture/tasks.h"
+
+/*
+ * Records in, trace out: joins each record with the table of calls, with what is known of files, names and threads, and writes it. Tells every
+ * gap in a CPU's sequence numbers to the trace as a loss.
+ */
+struct known_path { /* by string id: where that text led last time */
+	struct name *name[2]; /* not followed, followed */
+	uint32_t epoch;
+	bool pseudo;
+};
+
+struct drain {
+	struct trace_writer *writer;
+	struct recorder *recorder;
+	struct files files;
+	struct names names;
+	struct places places;
+	struct tasks tasks;
+	struct maps maps;
+	struct mountinfo mounts;
+	uint64_t start_ns;
+	uint32_t epoch; /* what paths lead to may have changed */
+	struct known_path *known;
+	size_t known_room;
+	struct drain_cpu {
+		uint32_t next_seq;
+		uint64_t last_ns;
+	} *cpu;
+	uint32_t root_pid; /* the command that is recorded; its end is the recording's. 0: none */
+	bool root_ended;
+	struct mount_filter {
+		uint64_t dev[FILTER_MAX];
+		uint32_t n;
+	} only; /* --mount: calls on paths elsewhere are dropped here; those on descriptors in the kernel */
+	uint64_t events;   /* written */
+	uint64_t filtered; /* of those that the kernel emitted: paths on pseudo file systems, mappings of nothing */
+	uint64_t lost;	   /* told to the trace as lost */
+	int error;	   /* the writer's */
+	char text[2][2 * STRING_MAX + 2];
+};
+
+int drain_init(struct drain *d, struct trace_writer *writer, struct recorder *recorder, uint64_t start_ns);
+/* For rings_drain: data is the struct drain. */
+void drain_record(const struct rec_head *record, uint32_t bytes, uint32_t cpu, void *data);
+/* A file that was announced: its id, 0 when it is none for the trace. */
+uint32_t drain_file(struct drain *d, const struct rec_file *file, uint32_t bytes);
+/* Everything was drained and the hooks are off: losses at the end of each CPU's sequence. */
+void drain_finish(struct drain *d, uint64_t now_ns);
+void drain_release(struct drain *d);
+
+/* ---- effects.c: what a call that ended did to names, mappings and threads ---- */
+
+/* A call on its way into the trace. */
+struct drained {
+	const struct call *call;
+	const struct rec_event *record;
+	struct trace_event event;
+	struct name *name, *name2; /* what path and path2 lead to; NULL: no path */
+	uint64_t arg[6];
+};
+
+void effects_apply(struct drain *d, struct drained *e);

@@ -1,0 +1,225 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "capture/calls.h"
+#include "capture/drain.h"
+
+/*
+ * What a call that ended did to names, mappings and threads. Names are followed only as far as calls tell; where they are silent (the target of
+ * an unlink that nobody ever looked at), the trace says what follows from the call's success.
+ */
+
+#ifndef RENAME_EXCHANGE
+#define RENAME_EXCHANGE 2
+#endif
+
+/* Something stood there when the call began, and nobody can look at it any more. */
+static void existed(struct drain *d, struct name *name, uint32_t mode)
+{
+	struct file_sight sight = {.mode = mode, .bits = TRACE_FILE_SIZE_LATE, .seen_ns = d->names.now_ns};
+
+	if (name->file)
+		return;
+	if (name->created)
+		sight.bits |= TRACE_FILE_CREATED;
+	sight.path = names_string(&d->names, name);
+	name->file = files_see(&d->files, &sight);
+}
+
+static void gone(struct drain *d, struct name *name)
+{
+	if (name->kind == NAME_LINK || name->kind == NAME_DIRECTORY)
+		d->epoch++;
+	name->kind = NAME_ABSENT;
+	name->file = 0;
+	name->looked = true;
+	name->created = true;
+}
+
+static void came(struct drain *d, struct name *name, enum name_kind kind, uint32_t file)
+{
+	if (kind != NAME_OTHER)
+		d->epoch++;
+	name->kind = (uint8_t)kind;
+	name->created = true;
+	name->looked = true;
+	name->file = file;
+}
+
+static void on_unlink(struct drain *d, struct drained *e, bool directory)
+{
+	if (!e->name)
+		return;
+	existed(d, e->name, directory ? S_IFDIR | 0755 : S_IFREG | 0644);
+	e->event.file = e->name->file;
+	gone(d, e->name);
+}
+
+static void on_rename(struct drain *d, struct drained *e)
+{
+	struct name *from = e->name, *to = e->name2;
+	bool exchange = e->event.op == TRACE_OP_RENAMEAT2 && (e->event.flags & RENAME_EXCHANGE);
+	struct stat st;
+
+	if (!from || !to)
+		return;
+	if (!from->file) {
+		/* Never seen under its old name: what it is can be seen under the new one. */
+		existed(d, from, !lstat(to->text, &st) ? st.st_mode : S_IFREG | 0644);
+		if (!lstat(to->text, &st) && S_ISDIR(st.st_mode))
+			from->kind = NAME_DIRECTORY;
+	}
+	e->event.file = from->file;
+	e->event.file2 = to->file;
+	if (from->kind != NAME_OTHER && from->kind != NAME_UNKNOWN)
+		d->epoch++;
+	if (from->kind == NAME_DIRECTORY)
+		places_move(&d->places, &d->names, from, to);
+	names_move(&d->names, from, to, exchange);
+}
+
+static void on_symlink(struct drain *d, struct drained *e, const char *target)
+{
+	if (!e->name2)
+		return;
+	came(d, e->name2, NAME_LINK, 0);
+	/* Its text, as readlink tells it; the call's own text is in the event. */
+	(void)target;
+	e->name2->looked = false;
+	names_look(&d->names, e->name2);
+	e->name2->looked = true;
+}
+
+/* Success on a path without a descriptor or a stat buffer: what it led to is looked at now, once. */
+static void look(struct drain *d, struct drained *e)
+{
+	if (!e->name || e->event.file)
+		return;
+	if (!e->name->file)
+		names_look(&d->names, e->name);
+	e->event.file = e->name->file;
+}
+
+static void on_failure(struct drain *d, struct drained *e)
+{
+	if (!e->name)
+		return;
+	if (e->event.result == -ENOENT) {
+		if (!e->name->file && !e->name->looked)
+			e->name->created = true; /* what comes there later is new */
+	} else {
+		look(d, e);
+		if (e->name2 && !e->name2->file)
+			names_look(&d->names, e->name2);
+	}
+}
+
+static void on_mapping(struct drain *d, struct drained *e)
+{
+	uint32_t pid = e->record->pid;
+	uint64_t address = e->arg[0], length = e->arg[1];
+	struct trace_event *ev = &e->event;
+
+	if (e->call->special == CALL_MMAP) {
+		ev->offset2 = ev->result;
+		if (ev->result >= 0 || ev->result < -4095)
+			maps_add(&d->maps, pid, (uint64_t)ev->result, length, ev->file);
+		return;
+	}
+	ev->offset2 = (int64_t)address;
+	ev->file = maps_find(&d->maps, pid, address, length);
+	if (!ev->file) {
+		ev->op = 0;
+		return;
+	}
+	if (e->call->special == CALL_MUNMAP && !ev->result)
+		maps_remove(&d->maps, pid, address, length);
+	if (e->call->special == CALL_MREMAP) {
+		ev->offset = ev->result;
+		if (ev->result >= 0 || ev->result < -4095) {
+			maps_remove(&d->maps, pid, address, length);
+			maps_add(&d->maps, pid, (uint64_t)ev->result, e->arg[2], ev->file);
+		}
+	}
+}
+
+static void on_clone(struct drain *d, struct drained *e)
+{
+	uint32_t child = tasks_take_child(&d->tasks, e->record->tid);
+
+	/* The call's own result counts in the caller's process id namespace. */
+	if (child && e->event.result > 0)
+		e->event.result = child;
+}
+
+/* Offsets that were given by address are in the positions of the record. */
+static void on_copy(struct drained *e)
+{
+	const struct rec_wide *w = (const struct rec_wide *)e->record;
+	int64_t moved = e->event.result > 0 ? e->event.result : 0;
+	bool sendfile = e->call->special == CALL_SENDFILE;
+	bool in_given = sendfile ? e->arg[2] != 0 : e->arg[1] != 0, out_given = !sendfile && e->arg[3] != 0;
+
+	e->event.offset = w->event.position < 0 || in_given ? w->event.position : w->event.position - moved;
+	e->event.offset2 = w->position2 < 0 || out_given ? w->position2 : w->position2 - moved;
+}
+
+static void on_success(struct drain *d, struct drained *e)
+{
+	switch (e->call->special) {
+	case CALL_UNLINK: on_unlink(d, e, e->event.op == TRACE_OP_UNLINKAT && (e->event.flags & AT_REMOVEDIR)); break;
+	case CALL_RMDIR: on_unlink(d, e, true); break;
+	case CALL_RENAME: on_rename(d, e); break;
+	case CALL_MKDIR:
+		if (e->name)
+			came(d, e->name, NAME_DIRECTORY, 0);
+		break;
+	case CALL_SYMLINK: on_symlink(d, e, NULL); break;
+	case CALL_LINK:
+		look(d, e);
+		if (e->name2)
+			came(d, e->name2, NAME_OTHER, e->event.file);
+		break;
+	case CALL_FORK:
+	case CALL_CLONE3: on_clone(d, e); break;
+	default:
+		if (e->call->op <= TRACE_OP_CREAT && e->name) {
+			e->name->file = e->event.file;
+			e->name->looked = true;
+			if (e->event.bits & TRACE_EV_CREATED)
+				e->name->created = true;
+		}
+		look(d, e);
+	}
+}
+
+void effects_apply(struct drain *d, struct drained *e)
+{
+	struct trace_event *ev = &e->event;
+
+	switch (e->call->special) {
+	case CALL_MMAP:
+	case CALL_MUNMAP:
+	case CALL_MREMAP:
+	case CALL_MAPPED: on_mapping(d, e); return;
+	case CALL_COPY:
+	case CALL_SENDFILE: on_copy(e); return;
+	case CALL_OWNER: {
+		uint8_t uid = e->call->arg - A0; /* the group is the next argument */
+
+		ev->arg = (e->arg[uid] & 0xffffffff) << 32 | (e->arg[uid + 1] & 0xffffffff);
+		break;
+	}
+	case CALL_CLOSE_RANGE:
+		ev->fd2 = (int32_t)e->arg[1];
+		return;
+	}
+	if (ev->result < 0 && ev->result >= -4095)
+		on_failure(d, e);
+	else
+		on_success(d, e);
+}

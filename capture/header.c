@@ -1,0 +1,200 @@
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/sysinfo.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "capture/header.h"
+#include "lib/cleanup.h"
+#include "lib/clock.h"
+
+/* The first line of a small file, without its newline. False: cannot be read. */
+static bool read_line(const char *path, char *text, size_t room)
+{
+	_cleanup_fclose_ FILE *f = fopen(path, "re");
+
+	if (!f || !fgets(text, (int)room, f))
+		return false;
+	text[strcspn(text, "\n")] = 0;
+	return true;
+}
+
+static void add_line(json_t *to, const char *key, const char *path)
+{
+	char text[256];
+
+	if (read_line(path, text, sizeof(text)))
+		json_object_set_new(to, key, json_string(text));
+}
+
+static json_t *sysctls(void)
+{
+	static const char *const names[] = {"vm/dirty_ratio", "vm/dirty_bytes", "vm/dirty_background_ratio",
+					    "vm/dirty_background_bytes", "vm/dirty_expire_centisecs",
+					    "vm/dirty_writeback_centisecs", "vm/swappiness", "vm/vfs_cache_pressure",
+					    "vm/min_free_kbytes", "fs/aio-max-nr", "kernel/pid_max"};
+	json_t *all = json_object();
+	char path[128];
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		snprintf(path, sizeof(path), "/proc/sys/%s", names[i]);
+		add_line(all, names[i], path);
+	}
+	return all;
+}
+
+static json_t *block_devices(void)
+{
+	static const char *const queue[] = {"scheduler", "nr_requests", "read_ahead_kb", "rotational", "write_cache",
+					    "wbt_lat_usec", "max_sectors_kb", "logical_block_size"};
+	json_t *all = json_object();
+	DIR *dir = opendir("/sys/block");
+	struct dirent *entry;
+	char path[512];
+
+	while (dir && (entry = readdir(dir))) {
+		json_t *one;
+
+		if (entry->d_name[0] == '.' || !strncmp(entry->d_name, "loop", 4) || !strncmp(entry->d_name, "ram", 3))
+			continue;
+		one = json_object();
+		snprintf(path, sizeof(path), "/sys/block/%s/dev", entry->d_name);
+		add_line(one, "dev", path);
+		snprintf(path, sizeof(path), "/sys/block/%s/size", entry->d_name);
+		add_line(one, "sectors", path);
+		snprintf(path, sizeof(path), "/sys/block/%s/device/model", entry->d_name);
+		add_line(one, "model", path);
+		for (size_t i = 0; i < ARRAY_SIZE(queue); i++) {
+			snprintf(path, sizeof(path), "/sys/block/%s/queue/%s", entry->d_name, queue[i]);
+			add_line(one, queue[i], path);
+		}
+		json_object_set_new(all, entry->d_name, one);
+	}
+	if (dir)
+		closedir(dir);
+	return all;
+}
+
+static json_t *filters(const struct config *c)
+{
+	json_t *all = json_object(), *list;
+
+	if (c->filters & FILTER_PID)
+		json_object_set_new(all, "pid", json_true());
+	if (c->filters & FILTER_COMM) {
+		json_object_set_new(all, "comm", list = json_array());
+		for (uint32_t i = 0; i < c->comm_count; i++)
+			json_array_append_new(list, json_string(c->comm[i]));
+	}
+	if (c->filters & FILTER_UID) {
+		json_object_set_new(all, "uid", list = json_array());
+		for (uint32_t i = 0; i < c->uid_count; i++)
+			json_array_append_new(list, json_integer(c->uid[i]));
+	}
+	if (c->filters & FILTER_CGROUP)
+		json_object_set_new(all, "cgroups", json_integer(c->cgroup_count));
+	if (c->filters & FILTER_DEV) {
+		json_object_set_new(all, "dev", list = json_array());
+		for (uint32_t i = 0; i < c->dev_count; i++) {
+			char dev[32];
+
+			snprintf(dev, sizeof(dev), "%u:%u", c->dev[i] >> 20, c->dev[i] & 0xfffff);
+			json_array_append_new(list, json_string(dev));
+		}
+	}
+	return all;
+}
+
+json_t *header_make(const struct config *config, const char *const command[], uint64_t start_ns)
+{
+	json_t *header = json_object(), *words;
+	struct mountinfo mounts;
+	struct utsname uts;
+	struct sysinfo info;
+	char iso[32];
+
+	uname(&uts);
+	sysinfo(&info);
+	json_object_set_new(header, "recorder", json_string("iorig " IORIG_VERSION));
+	json_object_set_new(header, "hostname", json_string(uts.nodename));
+	json_object_set_new(header, "kernel", json_string(uts.release));
+	json_object_set_new(header, "machine", json_string(uts.machine));
+	json_object_set_new(header, "cpus", json_integer(sysconf(_SC_NPROCESSORS_ONLN)));
+	json_object_set_new(header, "memory_bytes", json_integer((json_int_t)info.totalram * info.mem_unit));
+	json_object_set_new(header, "started", json_string(clock_iso(iso)));
+	json_object_set_new(header, "clock", json_pack("{s:s, s:I}", "id", "CLOCK_MONOTONIC", "start_ns", (json_int_t)start_ns));
+	add_line(header, "boot_id", "/proc/sys/kernel/random/boot_id");
+	if (command && command[0]) {
+		json_object_set_new(header, "command", words = json_array());
+		for (size_t i = 0; command[i]; i++)
+			json_array_append_new(words, json_stringn_nocheck(command[i], strlen(command[i])));
+	}
+	json_object_set_new(header, "filters", filters(config));
+	json_object_set_new(header, "latency", json_boolean(!config->no_latency));
+	if (!mountinfo_read(&mounts)) {
+		json_object_set_new(header, "mounts", mountinfo_json(&mounts));
+		mountinfo_release(&mounts);
+	}
+	json_object_set_new(header, "block", block_devices());
+	json_object_set_new(header, "sysctl", sysctls());
+	return header;
+}
+
+void totals_read(const struct recorder *r, struct totals *t)
+{
+	memset(t, 0, sizeof(*t));
+	for (int cpu = 0; cpu < r->cpus; cpu++) {
+		const volatile struct counters *c = &r->counters[cpu];
+
+		for (int class = 0; class < CLASS_MAX; class++) {
+			t->all_seen += c->seen[class];
+			t->all_emitted += c->emitted[class];
+			t->all_filtered += c->filtered[class];
+			t->all_dropped += c->dropped[class];
+			t->seen[class] += c->seen[class];
+			t->emitted[class] += c->emitted[class];
+			t->filtered[class] += c->filtered[class];
+			t->dropped[class] += c->dropped[class];
+		}
+		t->unpaired += c->unpaired;
+		t->string_faults += c->string_faults;
+		t->truncated += c->truncated;
+		t->definitions_dropped += c->definitions_dropped;
+		t->tasks_dropped += c->tasks_dropped;
+		t->compat += c->compat;
+		t->no_ring += c->no_ring;
+	}
+}
+
+json_t *trailer_make(const struct drain *d, const char *why, uint64_t now_ns)
+{
+	json_t *trailer = json_object(), *classes = json_object();
+	struct totals t;
+
+	totals_read(d->recorder, &t);
+	for (int class = 0; class < TRACE_CLASS_COUNT; class++)
+		if (t.seen[class])
+			json_object_set_new(classes, trace_class_names[class],
+					    json_pack("{s:I, s:I, s:I, s:I}", "seen", (json_int_t)t.seen[class], "emitted",
+						      (json_int_t)t.emitted[class], "filtered", (json_int_t)t.filtered[class],
+						      "dropped", (json_int_t)t.dropped[class]));
+	json_object_set_new(trailer, "ended_by", json_string(why));
+	json_object_set_new(trailer, "duration_ns", json_integer((json_int_t)(now_ns - d->start_ns)));
+	json_object_set_new(trailer, "seen", json_integer((json_int_t)t.all_seen));
+	json_object_set_new(trailer, "emitted", json_integer((json_int_t)t.all_emitted));
+	json_object_set_new(trailer, "filtered", json_integer((json_int_t)t.all_filtered));
+	json_object_set_new(trailer, "dropped", json_integer((json_int_t)t.all_dropped));
+	json_object_set_new(trailer, "filtered_by_path", json_integer((json_int_t)d->filtered));
+	json_object_set_new(trailer, "lost", json_integer((json_int_t)d->lost));
+	json_object_set_new(trailer, "skipped", json_integer((json_int_t)recorder_skipped(d->recorder)));
+	json_object_set_new(trailer, "unpaired", json_integer((json_int_t)t.unpaired));
+	json_object_set_new(trailer, "compat", json_integer((json_int_t)t.compat));
+	json_object_set_new(trailer, "tasks_dropped", json_integer((json_int_t)t.tasks_dropped));
+	json_object_set_new(trailer, "definitions_dropped", json_integer((json_int_t)t.definitions_dropped));
+	json_object_set_new(trailer, "paths_unreadable", json_integer((json_int_t)t.string_faults));
+	json_object_set_new(trailer, "paths_truncated", json_integer((json_int_t)t.truncated));
+	json_object_set_new(trailer, "class", classes);
+	return trailer;
+}

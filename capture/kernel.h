@@ -1,0 +1,131 @@
+#pragma once
+/*
+ * The few kernel structures that the recorder reads, by name: libbpf finds the members' true offsets in the running kernel's BTF.
+ * What a member is not declared for is not touched. Only for *.bpf.c.
+ */
+#include <linux/types.h>
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct pt_regs { /* x86-64 */
+	unsigned long r9, r8, r10, dx, si, di, orig_ax;
+};
+
+struct qstr {
+	union {
+		struct {
+			__u32 hash, len;
+		};
+	};
+	const unsigned char *name;
+};
+
+struct inode;
+struct hlist_bl_node {
+	struct hlist_bl_node **pprev;
+};
+
+struct dentry {
+	struct hlist_bl_node d_hash;
+	struct dentry *d_parent;
+	struct qstr d_name;
+	struct inode *d_inode;
+};
+
+struct super_block {
+	__u32 s_dev;
+	unsigned long s_magic;
+};
+
+struct vfsmount {
+	struct dentry *mnt_root;
+};
+
+struct ns_common {
+	unsigned int inum;
+};
+
+struct mnt_namespace {
+	struct ns_common ns;
+};
+
+struct mount {
+	struct mount *mnt_parent;
+	struct dentry *mnt_mountpoint;
+	struct vfsmount mnt;
+};
+
+struct inode {
+	unsigned short i_mode;
+	struct super_block *i_sb;
+	unsigned long i_ino;
+	unsigned int i_nlink;
+	long long i_size;
+	__u32 i_generation;
+};
+
+struct path {
+	struct vfsmount *mnt;
+	struct dentry *dentry;
+};
+
+struct file {
+	unsigned int f_mode, f_flags;
+	struct inode *f_inode;
+	struct path f_path;
+	long long f_pos;
+};
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+	unsigned long *close_on_exec;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
+};
+
+/* Any structure that begins with a struct file pointer: gives a slot of the descriptor table a type. */
+struct epoll_filefd___unpacked {
+	struct file *file;
+};
+
+struct fs_struct {
+	struct path root, pwd;
+};
+
+struct nsproxy {
+	struct mnt_namespace *mnt_ns;
+};
+
+struct thread_info {
+	unsigned int status;
+};
+
+struct task_struct {
+	struct thread_info thread_info;
+	int pid, tgid, exit_code;
+	struct fs_struct *fs;
+	struct files_struct *files;
+	struct nsproxy *nsproxy;
+	char comm[16];
+};
+
+struct linux_binprm {
+	const char *filename;
+	struct file *file;
+};
+
+struct seq_file;
+struct bpf_iter_meta {
+	struct seq_file *seq;
+};
+struct bpf_iter__task_file {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	__u32 fd;
+	struct file *file;
+};
+
+#pragma clang attribute pop

@@ -1,0 +1,24 @@
+#pragma once
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The mounted file systems, from /proc/self/mountinfo. A snapshot. */
+struct mountinfo {
+	struct mountinfo_entry {
+		char *path, *type, *source, *options, *root;
+		uint64_t dev; /* major << 20 | minor */
+		bool pseudo;  /* no storage behind it: never recorded */
+	} *entry;
+	size_t n;
+};
+
+int mountinfo_read(struct mountinfo *mounts);
+/* The file system that holds an absolute path, by its text. NULL only when nothing is mounted. */
+const struct mountinfo_entry *mountinfo_of(const struct mountinfo *mounts, const char *path, size_t length);
+/* Is dev known, and a pseudo file system? */
+bool mountinfo_pseudo_dev(const struct mountinfo *mounts, uint64_t dev);
+/* For the trace's header; the caller's reference. */
+json_t *mountinfo_json(const struct mountinfo *mounts);
+void mountinfo_release(struct mountinfo *mounts);

@@ -1,0 +1,316 @@
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "capture/names.h"
+
+#define LINKS_MAX 40
+
+int names_init(struct names *names, struct trace_writer *writer, struct files *files)
+{
+	memset(names, 0, sizeof(*names));
+	names->writer = writer;
+	names->files = files;
+	names->room = 4096;
+	names->chain = calloc(names->room, sizeof(struct name *));
+	return names->chain ? 0 : -ENOMEM;
+}
+
+void names_release(struct names *names)
+{
+	for (size_t i = 0; names->chain && i < names->room; i++) {
+		while (names->chain[i]) {
+			struct name *name = names->chain[i];
+
+			names->chain[i] = name->next;
+			free(name->target);
+			free(name);
+		}
+	}
+	free(names->chain);
+	memset(names, 0, sizeof(*names));
+}
+
+static uint32_t hash_of(const char *text, size_t length)
+{
+	uint64_t h = 0xcbf29ce484222325ULL;
+
+	for (size_t i = 0; i < length; i++)
+		h = (h ^ (unsigned char)text[i]) * 0x100000001b3ULL;
+	return (uint32_t)(h ^ h >> 32);
+}
+
+static void grow(struct names *names)
+{
+	size_t room = names->room * 2;
+	struct name **chain = calloc(room, sizeof(struct name *));
+
+	if (!chain)
+		return; /* longer chains, nothing worse */
+	for (size_t i = 0; i < names->room; i++) {
+		while (names->chain[i]) {
+			struct name *name = names->chain[i];
+
+			names->chain[i] = name->next;
+			name->next = chain[name->hash & (room - 1)];
+			chain[name->hash & (room - 1)] = name;
+		}
+	}
+	free(names->chain);
+	names->chain = chain;
+	names->room = room;
+}
+
+struct name *names_get(struct names *names, const char *text, size_t length)
+{
+	uint32_t hash = hash_of(text, length);
+	struct name *name;
+
+	for (name = names->chain[hash & (names->room - 1)]; name; name = name->next)
+		if (name->hash == hash && name->length == length && !memcmp(name->text, text, length))
+			return name;
+	if (names->count >= names->room)
+		grow(names);
+	name = calloc(1, sizeof(*name) + length + 1);
+	if (!name)
+		return NULL;
+	memcpy(name->text, text, length);
+	name->length = (uint32_t)length;
+	name->hash = hash;
+	name->next = names->chain[hash & (names->room - 1)];
+	names->chain[hash & (names->room - 1)] = name;
+	names->count++;
+	return name;
+}
+
+uint32_t names_string(struct names *names, struct name *name)
+{
+	if (!name)
+		return 0;
+	if (!name->string)
+		name->string = trace_writer_string(names->writer, name->length ? name->text : "/", name->length ? name->length : 1);
+	return name->string;
+}
+
+static enum name_kind kind_of(mode_t mode)
+{
+	return S_ISDIR(mode) ? NAME_DIRECTORY : S_ISLNK(mode) ? NAME_LINK : NAME_OTHER;
+}
+
+static void read_target(struct name *name)
+{
+	char text[PATH_MAX];
+	ssize_t n = readlink(name->text, text, sizeof(text) - 1);
+
+	free(name->target);
+	name->target = n > 0 ? strndup(text, (size_t)n) : NULL;
+}
+
+void names_look(struct names *names, struct name *name)
+{
+	struct file_sight sight = {.seen_ns = names->now_ns};
+	struct stat st;
+
+	if (name->looked)
+		return;
+	name->looked = true;
+	if (lstat(name->length ? name->text : "/", &st)) {
+		name->kind = NAME_ABSENT;
+		return;
+	}
+	name->kind = (uint8_t)kind_of(st.st_mode);
+	if (name->kind == NAME_LINK) {
+		read_target(name);
+		if (name->target)
+			sight.target = trace_writer_string(names->writer, name->target, strlen(name->target));
+	}
+	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode) && !S_ISLNK(st.st_mode))
+		return;
+	sight.dev = (uint64_t)major(st.st_dev) << 20 | minor(st.st_dev);
+	sight.ino = st.st_ino;
+	sight.mode = st.st_mode;
+	sight.nlink = (uint32_t)st.st_nlink;
+	sight.size = (uint64_t)st.st_size;
+	sight.bits = (name->created ? TRACE_FILE_CREATED : 0) | (S_ISREG(st.st_mode) ? TRACE_FILE_SIZE_LATE : 0);
+	sight.path = names_string(names, name);
+	name->file = files_see(names->files, &sight);
+}
+
+/* ---- following a path ------------------------------------------------------------------------------------------------------ */
+
+struct follow {
+	struct names *names;
+	char done[PATH_MAX + NAME_MAX + 2]; /* canonical, without a final '/'; "" is the root */
+	size_t length;
+	char rest[2 * PATH_MAX];
+	int links;
+};
+
+static void drop_last(struct follow *f)
+{
+	while (f->length && f->done[--f->length] != '/')
+		;
+	f->done[f->length] = 0;
+}
+
+/* A link stands where a component was: its text comes before the rest. False: too long or too deep. */
+static bool splice(struct follow *f, const char *target, const char *rest)
+{
+	size_t n = strlen(target), more = strlen(rest);
+
+	if (++f->links > LINKS_MAX || n + more + 2 > sizeof(f->rest))
+		return false;
+	memmove(f->rest + n + 1, rest, more + 1);
+	memcpy(f->rest, target, n);
+	f->rest[n] = '/';
+	if (target[0] == '/')
+		f->length = 0;
+	else
+		drop_last(f);
+	f->done[f->length] = 0;
+	return true;
+}
+
+/* Takes the next component. Returns the place of what follows it, NULL at the end, and the component's name (NULL: out of bounds). */
+static char *component(struct follow *f, char *rest, struct name **name)
+{
+	size_t n;
+
+	*name = NULL;
+	rest += strspn(rest, "/");
+	n = strcspn(rest, "/");
+	if (!n)
+		return NULL;
+	if (n == 2 && rest[0] == '.' && rest[1] == '.')
+		drop_last(f);
+	else if (n != 1 || rest[0] != '.') {
+		if (f->length + n + 2 > PATH_MAX)
+			return NULL;
+		f->done[f->length++] = '/';
+		memcpy(f->done + f->length, rest, n);
+		f->length += n;
+		f->done[f->length] = 0;
+	}
+	*name = names_get(f->names, f->done, f->length);
+	return rest + n;
+}
+
+struct name *names_resolve(struct names *names, const char *path, size_t length, bool follow)
+{
+	struct follow f = {.names = names};
+	struct name *name = NULL, *here;
+	char *rest = f.rest;
+
+	if (length >= PATH_MAX)
+		return NULL;
+	memcpy(f.rest, path, length);
+	f.rest[length] = 0;
+	names_look(names, names_get(names, "", 0));
+	for (;;) {
+		char *after = component(&f, rest, &here);
+
+		if (!after)
+			break;
+		if (!here)
+			return NULL;
+		name = here;
+		rest = after;
+		if (!rest[strspn(rest, "/")] && !(follow || *rest == '/'))
+			break; /* the last one, and not to be followed */
+		names_look(names, name);
+		if (name->kind != NAME_LINK || !name->target)
+			continue;
+		if (!splice(&f, name->target, rest))
+			return NULL;
+		rest = f.rest;
+	}
+	return rest[strspn(rest, "/")] ? NULL : name ? name : names_get(names, "", 0);
+}
+
+/* ---- rename ---------------------------------------------------------------------------------------------------------------- */
+
+static void swap_state(struct name *a, struct name *b)
+{
+	struct name old = *a;
+
+	a->target = b->target;
+	a->file = b->file;
+	a->kind = b->kind;
+	a->created = b->created;
+	a->looked = b->looked;
+	b->target = old.target;
+	b->file = old.file;
+	b->kind = old.kind;
+	b->created = old.created;
+	b->looked = old.looked;
+}
+
+static void forget(struct name *name)
+{
+	free(name->target);
+	name->target = NULL;
+	name->file = 0;
+	name->kind = NAME_ABSENT;
+	name->created = true; /* what comes there later is new */
+	name->looked = true;
+}
+
+static bool below(const struct name *name, const struct name *directory)
+{
+	return name->length > directory->length + 1 && name->text[directory->length] == '/' &&
+	       !memcmp(name->text, directory->text, directory->length);
+}
+
+/* Names below a moved directory: gathered first, since making the new ones changes the table. */
+static void move_below(struct names *names, const struct name *from, const struct name *to, bool exchange)
+{
+	struct name **list = NULL;
+	size_t n = 0, room = 0;
+	char text[PATH_MAX];
+
+	for (size_t i = 0; i < names->room; i++) {
+		for (struct name *name = names->chain[i]; name; name = name->next) {
+			if (!below(name, from))
+				continue;
+			if (n == room) {
+				struct name **more = realloc(list, (room = room ? 2 * room : 64) * sizeof(*list));
+
+				if (!more)
+					break;
+				list = more;
+			}
+			list[n++] = name;
+		}
+	}
+	for (size_t i = 0; i < n; i++) {
+		size_t tail = list[i]->length - from->length;
+		struct name *other;
+
+		if (to->length + tail >= sizeof(text))
+			continue;
+		memcpy(text, to->text, to->length);
+		memcpy(text + to->length, list[i]->text + from->length, tail);
+		other = names_get(names, text, to->length + tail);
+		if (!other)
+			continue;
+		swap_state(list[i], other);
+		if (!exchange)
+			forget(list[i]);
+	}
+	free(list);
+}
+
+void names_move(struct names *names, struct name *from, struct name *to, bool exchange)
+{
+	if (from == to)
+		return;
+	if (from->kind == NAME_DIRECTORY)
+		move_below(names, from, to, exchange);
+	swap_state(from, to);
+	if (!exchange)
+		forget(from);
+}

@@ -1,0 +1,47 @@
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "capture/files.h"
+
+/*
+ * What the drainer knows of names: canonical path -> what is there now, as the recorded calls have left it. Directories and symbolic links on
+ * the way to a name are looked at (lstat, readlink) when a path leads through them for the first time, and told to the trace, so that
+ * a replay can rebuild the tree that the paths were resolved in.
+ */
+enum name_kind { NAME_UNKNOWN, NAME_ABSENT, NAME_DIRECTORY, NAME_LINK, NAME_OTHER };
+
+struct name {
+	struct name *next; /* in its hash chain */
+	char *target;	   /* of a link */
+	uint32_t hash, string, file, length;
+	uint8_t kind;
+	bool created; /* came into being during the recording */
+	bool looked;  /* its kind was asked from the file system or told by a call */
+	char text[];
+};
+
+struct names {
+	struct trace_writer *writer;
+	struct files *files;
+	struct name **chain;
+	size_t count, room;
+	uint64_t now_ns; /* what first sights are dated with; the caller keeps it */
+};
+
+int names_init(struct names *names, struct trace_writer *writer, struct files *files);
+/* The name of that canonical text; made when it is new. NULL: out of memory. */
+struct name *names_get(struct names *names, const char *text, size_t length);
+/*
+ * Follows an absolute path as the kernel would: '.', '..', links on the way and, if follow, at the end. Tells the trace about every directory and
+ * link on the way. NULL: no such place (too many links, too long).
+ */
+struct name *names_resolve(struct names *names, const char *path, size_t length, bool follow);
+/* What is there, asked from the file system (late: after the call). Tells the trace when it is new. */
+void names_look(struct names *names, struct name *name);
+/* String id of the text, 0 for NULL. */
+uint32_t names_string(struct names *names, struct name *name);
+/* rename(2) has succeeded: everything below a directory moves too. */
+void names_move(struct names *names, struct name *from, struct name *to, bool exchange);
+void names_release(struct names *names);

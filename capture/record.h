@@ -1,0 +1,210 @@
+#pragma once
+#include <linux/types.h>
+
+/*
+ * What the kernel program and the drainer share: its configuration, its counters and the records in the rings. Compiles in BPF and in C.
+ * Every record begins with struct rec_head. Times are CLOCK_MONOTONIC in ns.
+ */
+
+#define CALL_MAX 512 /* system call numbers below this may be recorded */
+#define CLASS_MAX 32
+#define COMM_BYTES 16
+#define FILTER_MAX 8
+#define STRING_MAX 4096 /* PATH_MAX */
+#define COMPONENT_MAX 128
+
+/* How the kernel program records a call: which argument is a descriptor, a string, a base directory. */
+enum call_shape {
+	SHAPE_IGNORE,
+	SHAPE_NONE,	   /* no file at all: sync, io_submit */
+	SHAPE_FD,	   /* descriptor in argument 0 */
+	SHAPE_IOVEC,	   /* descriptor in 0, vector in 1, its parts in 2; argument 1 is replaced by the sum of the lengths */
+	SHAPE_IOVEC_WIDE,  /* the same with flags in 5 */
+	SHAPE_CLOSE,	   /* descriptor in 0 that is gone at the end: identity from the start */
+	SHAPE_DUP2,	   /* descriptors in 0 and 1; 1 is closed by the call: its identity from the start */
+	SHAPE_MMAP,	   /* descriptor in 4 */
+	SHAPE_ADDRESS,	   /* a mapping's address in 0: the drainer knows what is mapped there */
+	SHAPE_COPY,	   /* descriptors in 0 and 2, offset pointers in 1 and 3 */
+	SHAPE_SENDFILE,	   /* output descriptor in 0, input in 1, offset pointer in 2 */
+	SHAPE_OPEN,	   /* path in 0; result is a descriptor */
+	SHAPE_CREAT,	   /* the same, always truncating */
+	SHAPE_OPENAT,	   /* base in 0, path in 1; result is a descriptor */
+	SHAPE_OPENAT2,	   /* the same, struct open_how in 2 */
+	SHAPE_PATH,	   /* path in 0 */
+	SHAPE_PATHAT,	   /* base in 0, path in 1 */
+	SHAPE_PATH_PATH,   /* paths in 0 and 1 */
+	SHAPE_PATHAT_PATHAT, /* bases in 0 and 2, paths in 1 and 3 */
+	SHAPE_TEXT_PATH,   /* a text in 0, path in 1 */
+	SHAPE_TEXT_PATHAT, /* a text in 0, base in 1, path in 2 */
+	SHAPE_PATH_NAME,   /* path in 0, a name that is no path in 1 */
+	SHAPE_FD_NAME,	   /* descriptor in 0, a name that is no path in 1 */
+	SHAPE_FORK,	   /* result is a child; once, in the parent */
+	SHAPE_EXEC,	   /* path in 0; when it succeeds, recorded by the exec hook instead */
+	SHAPE_EXECAT,	   /* base in 0, path in 1; the same */
+	SHAPE_RECVMSG,	   /* may bring descriptors */
+};
+
+enum call_stat { CALL_STAT_NONE, CALL_STAT_1, CALL_STAT_2, CALL_STATX_4 }; /* argument that is a struct stat or statx */
+
+struct call_config {
+	__u8 shape, class, stat, reserved;
+};
+
+enum filter_kind {
+	FILTER_PID = 1 << 0, /* the tracked map decides */
+	FILTER_COMM = 1 << 1,
+	FILTER_UID = 1 << 2,
+	FILTER_CGROUP = 1 << 3,
+	FILTER_DEV = 1 << 4,
+};
+
+struct config {
+	struct call_config call[CALL_MAX];
+	__u32 self_pid;	  /* the recorder: never recorded */
+	__u32 slot_mask;  /* entries of the slots map - 1 */
+	__u32 pid_max;
+	__u32 filters;	  /* enum filter_kind: all of them must hold, any entry of one is enough */
+	__u32 comm_count, uid_count, cgroup_count, dev_count, hidden_count;
+	__u32 no_latency; /* no hook at the start of calls */
+	char comm[FILTER_MAX][COMM_BYTES];
+	__u32 uid[FILTER_MAX];
+	__u64 cgroup[FILTER_MAX];
+	__u32 cgroup_level[FILTER_MAX];
+	__u32 dev[FILTER_MAX];
+	__u32 hidden_dev[FILTER_MAX]; /* devtmpfs and memfd share tmpfs's magic number */
+	__u32 reserved;
+};
+
+/* One a CPU, read by the drainer through a mapping. What was seen is either emitted, filtered or dropped. */
+struct counters {
+	__u64 events; /* sequence numbers handed out: one for every event that was tried to be written */
+	__u64 seen[CLASS_MAX], emitted[CLASS_MAX], filtered[CLASS_MAX], dropped[CLASS_MAX];
+	__u64 unpaired;		   /* recorded, but without a begin */
+	__u64 string_faults;	   /* a path that could not be read */
+	__u64 truncated;	   /* a path that was longer than can be read */
+	__u64 definitions_dropped; /* announced again later */
+	__u64 tasks_dropped;	   /* fork, exec or exit records lost */
+	__u64 compat;		   /* 32-bit calls: not recorded */
+	__u64 no_ring;		   /* on a processor that came later */
+	__u64 reserved[120];
+};
+
+#define TRACKED_PAGE 4096
+struct tracked_page { /* by process id: is it recorded */
+	__u8 on[TRACKED_PAGE];
+};
+
+struct slot { /* a call that has begun */
+	__u64 begin_ns;
+	__u32 tid;
+	__u16 nr, bits;
+	__u64 ino;
+	__u32 dev, generation;
+};
+
+enum rec_type { REC_EVENT = 1, REC_WIDE, REC_PATH, REC_FILE, REC_TASK };
+
+enum rec_bits {
+	REC_TYPE_MASK = 7,	 /* of the file: 1 regular, 2 directory, 3 symbolic link; 0 none */
+	REC_UNPAIRED = 1 << 3,
+	REC_CREATED = 1 << 4,	 /* the open made the file */
+	REC_TRUNCATED = 1 << 5,	 /* a string or walk was cut */
+	REC_FAULT = 1 << 6,	 /* a string could not be read */
+	REC_BASE1 = 1 << 7,	 /* base1 is meant; else the path is absolute */
+	REC_BASE2 = 1 << 8,
+	REC_DELETED = 1 << 9,	 /* the name is gone already */
+	REC_UNREACHABLE = 1 << 10, /* the walk ended at the root of a detached mount */
+	REC_LATE = 1 << 11,	 /* the size may be the call's own doing */
+	REC_STAT = 1 << 12,	 /* stat is filled */
+	REC_NO_BASE = 1 << 13,	 /* the base directory is not a directory of a recorded file system */
+	REC_FILE2 = 1 << 14,
+};
+
+struct rec_head {
+	__u8 type, cpu; /* cpu: low 8 bits, for a look at raw rings */
+	__u16 bits;
+	__u32 seq; /* events: consecutive on a CPU; a gap is a loss */
+	__u64 end_ns;
+};
+
+struct rec_id {
+	__u64 ino;
+	__u32 dev, generation;
+};
+
+struct rec_event {
+	struct rec_head head;
+	__u32 tid, pid;
+	__u32 duration_lo;
+	__u16 duration_hi;
+	__u16 nr;
+	__u64 arg[4];
+	__s64 result;
+	struct rec_id file;
+	__s64 position; /* of the descriptor, after the call */
+};
+
+struct rec_wide {
+	struct rec_event event;
+	__u64 arg4, arg5;
+	struct rec_id file2;
+	__s64 position2;
+};
+
+struct rec_place { /* a directory entry in a mount: kernel addresses, good as a name until announced again */
+	__u64 dentry, mount;
+};
+
+struct rec_stat {
+	__u64 ino, size;
+	__u32 dev, mode, nlink, reserved;
+};
+
+struct rec_path {
+	struct rec_wide wide;
+	struct rec_place base1, base2;
+	struct rec_stat stat;
+	__u16 length1, length2; /* without a final 0; one text after the other follows */
+	__u32 reserved;
+};
+
+struct rec_file { /* a file or directory at first sight, and its name */
+	struct rec_head head;
+	struct rec_id id;
+	struct rec_place place;
+	__u64 size;
+	__u32 mode, nlink;
+	__u32 pid, mount_namespace;
+	/* bytes of the components that follow, from the leaf to the root, each a length byte and its text */
+	__u32 components, reserved;
+};
+
+enum rec_task_kind { TASK_FORK = 1, TASK_EXEC, TASK_EXIT };
+
+struct rec_task {
+	struct rec_head head;
+	__u32 tid, pid;
+	__u32 parent_tid, parent_pid; /* fork: who made it; exec: parent_tid is the tid that called */
+	__u32 kind, code;	      /* exit: code as wait(2) tells it */
+	char comm[COMM_BYTES];
+};
+
+/* From the iterator over descriptor tables: followed by a struct rec_file and its components. */
+struct rec_open {
+	__u32 bytes; /* all of it */
+	__u32 pid, tid;
+	__s32 fd;
+	__u32 flags, cloexec;
+	__s64 position;
+	__u64 description;
+	struct rec_file file;
+};
+
+#define REC_SIZE_ASSERT(type, size) _Static_assert(sizeof(type) == (size), #type " has padding that was not meant")
+REC_SIZE_ASSERT(struct counters, 2048);
+REC_SIZE_ASSERT(struct rec_event, 96);
+REC_SIZE_ASSERT(struct rec_wide, 136);
+REC_SIZE_ASSERT(struct rec_path, 208);
+REC_SIZE_ASSERT(struct rec_file, 80);
+REC_SIZE_ASSERT(struct rec_task, 56);
+REC_SIZE_ASSERT(struct rec_open, 120);

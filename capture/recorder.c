@@ -1,0 +1,290 @@
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "capture/calls.h"
+#include "capture/recorder.h"
+#include "capture/recorder.skel.h"
+#include "capture/recorder_old.skel.h"
+
+/* libbpf's last complaint: the reason for a failed load that the kernel's errno does not tell. */
+static char last_words[512];
+
+static int remember(enum libbpf_print_level level, const char *fmt, va_list args)
+{
+	if (getenv("IORIG_BPF_LOG"))
+		return vfprintf(stderr, fmt, args);
+	if (level == LIBBPF_WARN)
+		vsnprintf(last_words, sizeof(last_words), fmt, args);
+	return 0;
+}
+
+static int because(char why[RECORDER_WHY], int rc, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(why, RECORDER_WHY, fmt, args);
+	va_end(args);
+	return rc;
+}
+
+static uint32_t read_pid_max(void)
+{
+	unsigned long value = 4194304;
+	FILE *f = fopen("/proc/sys/kernel/pid_max", "re");
+
+	if (f) {
+		if (fscanf(f, "%lu", &value) != 1)
+			value = 4194304;
+		fclose(f);
+	}
+	return (uint32_t)value;
+}
+
+/* What decides between the two programs: the kfunc that makes addresses loadable. */
+static bool kernel_is_modern(void)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	bool yes = btf && btf__find_by_name_kind(btf, "bpf_rdonly_cast", BTF_KIND_FUNC) > 0;
+
+	btf__free(btf);
+	return yes && !getenv("IORIG_OLD_PROGRAM");
+}
+
+static int set_size(struct bpf_object *object, const char *name, uint32_t entries)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(object, name);
+
+	return map ? bpf_map__set_max_entries(map, entries) : -ENOENT;
+}
+
+static void *map_memory(struct bpf_object *object, const char *name, size_t bytes)
+{
+	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+			    bpf_object__find_map_fd_by_name(object, name), 0);
+
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+static size_t whole_pages(size_t bytes)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	return (bytes + page - 1) / page * page;
+}
+
+static int make_ring(struct recorder *r, int cpu, uint64_t bytes)
+{
+	struct recorder_ring *ring = &r->ring[cpu];
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char *memory;
+
+	ring->fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "iorig_ring", 0, 0, (uint32_t)bytes, NULL);
+	if (ring->fd < 0)
+		return -errno;
+	ring->bytes = bytes;
+	memory = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, ring->fd, 0);
+	if (memory == MAP_FAILED)
+		return -errno;
+	ring->consumer = (volatile unsigned long *)memory;
+	/* The kernel maps the data twice in a row, so that no record is ever in two pieces. */
+	memory = mmap(NULL, page + 2 * bytes, PROT_READ, MAP_SHARED, ring->fd, (off_t)page);
+	if (memory == MAP_FAILED)
+		return -errno;
+	ring->producer = (const volatile unsigned long *)memory;
+	ring->data = memory + page;
+	return 0;
+}
+
+static int make_rings(struct recorder *r, uint64_t bytes, char why[RECORDER_WHY])
+{
+	int outer = bpf_object__find_map_fd_by_name(r->object, "rings");
+
+	for (int cpu = 0; cpu < r->cpus; cpu++) {
+		int rc = make_ring(r, cpu, bytes);
+
+		if (!rc && bpf_map_update_elem(outer, &cpu, &r->ring[cpu].fd, BPF_ANY))
+			rc = -errno;
+		if (rc)
+			return because(why, rc, "cannot have %d rings of %llu KiB: %s; give a smaller --ring-size", r->cpus,
+				       (unsigned long long)bytes >> 10, strerror(-rc));
+	}
+	return 0;
+}
+
+static uint32_t power_of_two(uint32_t at_least, uint32_t at_most)
+{
+	uint32_t n = 4096;
+
+	while (n < at_least && n < at_most)
+		n *= 2;
+	return n;
+}
+
+/* Without a filter for processes nothing is looked up there. */
+static uint32_t tracked_pages(const struct recorder *r, const struct config *config)
+{
+	return (config->filters & FILTER_PID) ? r->pid_max / TRACKED_PAGE + 1 : 1;
+}
+
+static struct bpf_object *open_program(bool modern)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "iorig");
+	size_t bytes = 0;
+	const void *elf = modern ? recorder_bpf__elf_bytes(&bytes) : recorder_old_bpf__elf_bytes(&bytes);
+
+	return bpf_object__open_mem(elf, bytes, &options);
+}
+
+static void fit_machine(struct recorder *r, struct config *config)
+{
+	struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
+
+	/* Kernels before 5.11 count map memory against this limit; where it cannot be raised, later ones do not care. */
+	setrlimit(RLIMIT_MEMLOCK, &unlimited);
+	r->cpus = libbpf_num_possible_cpus();
+	r->pid_max = read_pid_max();
+	config->pid_max = r->pid_max;
+	config->self_pid = (uint32_t)getpid();
+	config->slot_mask = power_of_two(r->pid_max, 1u << 17) - 1;
+	calls_configure(config);
+}
+
+int recorder_open(struct recorder *r, struct config *config, uint64_t ring_bytes, char why[RECORDER_WHY])
+{
+	struct bpf_map *rodata;
+	int rc;
+
+	memset(r, 0, sizeof(*r));
+	libbpf_set_print(remember);
+	if (access("/sys/kernel/btf/vmlinux", R_OK))
+		return because(why, -EOPNOTSUPP, "this kernel has no type information (/sys/kernel/btf/vmlinux); it needs CONFIG_DEBUG_INFO_BTF");
+	fit_machine(r, config);
+	if (r->cpus < 1)
+		return because(why, -EINVAL, "cannot tell the number of processors");
+	r->modern = kernel_is_modern();
+	r->object = open_program(r->modern);
+	if (!r->object)
+		return because(why, -errno, "cannot read the built-in BPF program: %s", strerror(errno));
+	rodata = bpf_object__find_map_by_name(r->object, ".rodata.config");
+	if (!rodata || bpf_map__set_initial_value(rodata, config, sizeof(*config)) ||
+	    set_size(r->object, "rings", (uint32_t)r->cpus) || set_size(r->object, "counters", (uint32_t)r->cpus) ||
+	    set_size(r->object, "slots", config->slot_mask + 1) ||
+	    set_size(r->object, "tracked", tracked_pages(r, config)))
+		return because(why, -EINVAL, "the built-in BPF program does not fit this program");
+	if (config->no_latency)
+		bpf_program__set_autoload(bpf_object__find_program_by_name(r->object, "on_sys_enter"), false);
+	rc = bpf_object__load(r->object);
+	if (rc)
+		return because(why, rc, "the kernel does not take the BPF program: %s%s%.100s", strerror(-rc),
+			       last_words[0] ? "; " : "", last_words);
+	r->ring = calloc((size_t)r->cpus, sizeof(*r->ring));
+	if (!r->ring)
+		return because(why, -ENOMEM, "out of memory");
+	rc = make_rings(r, ring_bytes, why);
+	if (rc)
+		return rc;
+	r->counters_bytes = whole_pages((size_t)r->cpus * sizeof(struct counters));
+	r->counters = map_memory(r->object, "counters", r->counters_bytes);
+	r->tracked_bytes = (size_t)tracked_pages(r, config) * TRACKED_PAGE;
+	r->tracked = map_memory(r->object, "tracked", r->tracked_bytes);
+	if (!r->counters || !r->tracked)
+		return because(why, -errno, "cannot map the counters: %s", strerror(errno));
+	return 0;
+}
+
+int recorder_attach(struct recorder *r, char why[RECORDER_WHY])
+{
+	struct bpf_program *program;
+
+	bpf_object__for_each_program(program, r->object)
+	{
+		struct bpf_link *link;
+
+		if (!bpf_program__autoload(program) || !strncmp(bpf_program__section_name(program), "iter/", 5))
+			continue;
+		link = bpf_program__attach(program);
+		if (!link)
+			return because(why, -errno, "cannot attach %s: %s", bpf_program__name(program), strerror(errno));
+		r->program[r->hooks] = program;
+		r->link[r->hooks++] = link;
+		if (r->hooks == RECORDER_HOOKS)
+			break;
+	}
+	return 0;
+}
+
+void recorder_track(struct recorder *r, uint32_t pid, bool on)
+{
+	if (pid < r->tracked_bytes)
+		r->tracked[pid] = on;
+}
+
+int recorder_open_files(struct recorder *r)
+{
+	struct bpf_program *program = bpf_object__find_program_by_name(r->object, "on_open_file");
+	struct bpf_link *link = program ? bpf_program__attach_iter(program, NULL) : NULL;
+	int fd;
+
+	if (!link)
+		return -errno;
+	fd = bpf_iter_create(bpf_link__fd(link));
+	fd = fd < 0 ? -errno : fd;
+	bpf_link__destroy(link); /* the descriptor keeps the iterator */
+	return fd;
+}
+
+uint64_t recorder_skipped(const struct recorder *r)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < r->hooks; i++) {
+		struct bpf_prog_info info = {0};
+		uint32_t bytes = sizeof(info);
+
+		if (!bpf_obj_get_info_by_fd(bpf_program__fd(r->program[i]), &info, &bytes))
+			sum += info.recursion_misses;
+	}
+	return sum;
+}
+
+void recorder_detach(struct recorder *r)
+{
+	for (size_t i = 0; i < RECORDER_HOOKS; i++) {
+		bpf_link__destroy(r->link[i]);
+		r->link[i] = NULL;
+	}
+}
+
+void recorder_close(struct recorder *r)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	recorder_detach(r);
+	for (int cpu = 0; r->ring && cpu < r->cpus; cpu++) {
+		struct recorder_ring *ring = &r->ring[cpu];
+
+		if (ring->consumer)
+			munmap((void *)ring->consumer, page);
+		if (ring->producer)
+			munmap((void *)ring->producer, page + 2 * ring->bytes);
+		if (ring->fd > 0)
+			close(ring->fd);
+	}
+	free(r->ring);
+	if (r->counters)
+		munmap((void *)r->counters, r->counters_bytes);
+	if (r->tracked)
+		munmap((void *)r->tracked, r->tracked_bytes);
+	bpf_object__close(r->object);
+	memset(r, 0, sizeof(*r));
+}

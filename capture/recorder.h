@@ -1,0 +1,55 @@
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "capture/record.h"
+
+/*
+ * The kernel side, from the program's point of view: loads the BPF program that fits this kernel, gives it its configuration, attaches it,
+ * and maps its rings and counters. One recorder a process.
+ *
+ *	struct recorder r;
+ *	struct config config = {...};                    // recorder_open adds the calls and what depends on the machine
+ *	rc = recorder_open(&r, &config, ring_bytes, why);  // loaded, not yet recording; -errno and a reason
+ *	recorder_track(&r, pid, true);
+ *	rc = recorder_attach(&r, why);
+ *	... capture/rings.h reads r.ring[] ...
+ *	recorder_detach(&r);                              // nothing is added to the rings any more
+ *	recorder_close(&r);
+ */
+#define RECORDER_WHY 256
+#define RECORDER_HOOKS 16
+
+struct recorder_ring {
+	volatile unsigned long *consumer;
+	const volatile unsigned long *producer;
+	const char *data;
+	uint64_t bytes;
+	int fd;
+};
+
+struct recorder {
+	struct bpf_object *object;
+	struct bpf_link *link[RECORDER_HOOKS];
+	struct bpf_program *program[RECORDER_HOOKS];
+	size_t hooks;
+	bool modern;	    /* the program for kernels from 6.2 on */
+	int cpus;	    /* possible ones */
+	struct recorder_ring *ring;
+	volatile struct counters *counters; /* one a CPU */
+	size_t counters_bytes;
+	volatile uint8_t *tracked; /* one a process id */
+	size_t tracked_bytes;
+	uint32_t pid_max;
+};
+
+int recorder_open(struct recorder *r, struct config *config, uint64_t ring_bytes, char why[RECORDER_WHY]);
+int recorder_attach(struct recorder *r, char why[RECORDER_WHY]);
+void recorder_track(struct recorder *r, uint32_t pid, bool on);
+/* Opens the iterator over all descriptor tables; read(2) gives struct rec_open. A descriptor or -errno. */
+int recorder_open_files(struct recorder *r);
+/* How often a program was skipped because it was running already on that CPU: each one is an event nobody saw. */
+uint64_t recorder_skipped(const struct recorder *r);
+void recorder_detach(struct recorder *r);
+void recorder_close(struct recorder *r);

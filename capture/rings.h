@@ -1,0 +1,34 @@
+#pragma once
+#include <stdint.h>
+
+#include "capture/recorder.h"
+
+/*
+ * The per-CPU rings as one stream in the order in which the calls ended. A record is taken when it is older than the hold time: by then every
+ * CPU has written what it had to write about that moment.
+ *
+ *	struct rings rings;
+ *	rings_init(&rings, &recorder);
+ *	n = rings_drain(&rings, now_ns - hold_ns, take, data);   // take() sees each record once; returns how many
+ *	rings_release(&rings);
+ */
+struct rings {
+	struct recorder *recorder;
+	uint32_t *heap; /* CPUs that have a record, the oldest on top */
+	uint32_t heaped;
+	struct rings_cursor {
+		const struct rec_head *record; /* the next one, NULL: none */
+		unsigned long consumer, producer;
+	} *cursor; /* one a CPU */
+};
+
+int rings_init(struct rings *rings, struct recorder *recorder);
+/*
+ * Everything that ended before until_ns. A record that its CPU has reserved and not yet finished stops the merge (there is none
+ * for longer than an interrupt takes); the next call goes on.
+ */
+uint64_t rings_drain(struct rings *rings, uint64_t until_ns, void (*take)(const struct rec_head *record, uint32_t bytes, uint32_t cpu, void *data),
+		     void *data);
+/* How full the fullest ring is, 0 to 1. */
+double rings_fill(const struct rings *rings);
+void rings_release(struct rings *rings);
