@@ -7,7 +7,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "capture/child.h"
+#include "capture/tracee.h"
 #include "capture/drain.h"
 #include "capture/filter.h"
 #include "capture/header.h"
@@ -41,7 +41,7 @@ struct recording {
 	struct recorder recorder;
 	struct rings rings;
 	struct drain drain;
-	struct child child;
+	struct tracee child;
 	struct trace_writer *writer;
 	char *const *command;
 	const char *ended_by;
@@ -82,7 +82,7 @@ static void record(struct recording *r)
 			r->ended_by = "size";
 		else if (stop_requested())
 			r->ended_by = "signal";
-		else if (r->command && child_ended(&r->child))
+		else if (r->command && tracee_ended(&r->child))
 			r->ended_by = "command";
 		else if (now >= end_ns)
 			r->ended_by = "duration";
@@ -96,7 +96,7 @@ static void record(struct recording *r)
 /* The command of a recording that ends before it is ended too, with the signal that ended us. */
 static void end_command(struct recording *r)
 {
-	if (r->command && !child_stop(&r->child, stop_signal() ? stop_signal() : SIGTERM, 5000))
+	if (r->command && !tracee_stop(&r->child, stop_signal() ? stop_signal() : SIGTERM, 5000))
 		warn("the command (process %d) does not end; it runs on, unrecorded", (int)r->child.pid);
 }
 
@@ -184,7 +184,7 @@ static int run(struct recording *r)
 	if (rc)
 		return rc;
 	if (r->command) {
-		rc = child_start(&r->child);
+		rc = tracee_start(&r->child);
 		if (rc)
 			return fail(rc == -ENOENT ? 127 : 126, "cannot start %s: %s", r->command[0], strerror(-rc));
 	}
@@ -215,14 +215,14 @@ static int capture(const struct command *cmd, int argc, char **argv)
 	stop_arm();
 	r.child.go = r.child.failed = -1;
 	if (r.command) {
-		rc = child_make(&r.child, r.command);
+		rc = tracee_make(&r.child, r.command);
 		if (rc)
 			return fail(rc == -ENOENT ? 127 : 126, "cannot start %s: %s", r.command[0], strerror(-rc));
 	}
 	rc = run(&r);
 	if (r.writer)
 		trace_writer_close(r.writer, NULL);
-	child_release(&r.child);
+	tracee_release(&r.child);
 	rings_release(&r.rings);
 	drain_release(&r.drain);
 	recorder_close(&r.recorder);

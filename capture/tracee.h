@@ -6,7 +6,7 @@
  * The command that is recorded: made at once, started when the hooks are in place. Until then it holds nothing but its standard
  * descriptors; when the recorder dies before that, it ends without having started.
  */
-struct child {
+struct tracee {
 	pid_t pid;
 	int go, failed; /* pipes: close go to start; failed tells the errno of a failed exec */
 	bool ended;
@@ -14,11 +14,11 @@ struct child {
 };
 
 /* 0, or -errno: -ENOENT when there is no such program. argv ends with NULL. */
-int child_make(struct child *c, char *const argv[]);
+int tracee_make(struct tracee *c, char *const argv[]);
 /* 0, or -errno of the exec. */
-int child_start(struct child *c);
+int tracee_start(struct tracee *c);
 /* Has it ended? Never blocks. */
-bool child_ended(struct child *c);
+bool tracee_ended(struct tracee *c);
 /* Sends the signal and waits up to that long. */
-bool child_stop(struct child *c, int signal, unsigned int milliseconds);
-void child_release(struct child *c);
+bool tracee_stop(struct tracee *c, int signal, unsigned int milliseconds);
+void tracee_release(struct tracee *c);

@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "capture/child.h"
+#include "capture/tracee.h"
 
 /* Found here and not by the child, so that the search is not part of the recording. */
 static int find(const char *name, char path[PATH_MAX])
@@ -47,7 +47,7 @@ __attribute__((noreturn)) static void become(const char *path, char *const argv[
 	_exit(127);
 }
 
-int child_make(struct child *c, char *const argv[])
+int tracee_make(struct tracee *c, char *const argv[])
 {
 	char path[PATH_MAX];
 	int go[2], failed[2], rc;
@@ -79,7 +79,7 @@ int child_make(struct child *c, char *const argv[])
 	return c->pid < 0 ? rc : 0;
 }
 
-int child_start(struct child *c)
+int tracee_start(struct tracee *c)
 {
 	int why = 0;
 
@@ -93,7 +93,7 @@ int child_start(struct child *c)
 	return -why;
 }
 
-bool child_ended(struct child *c)
+bool tracee_ended(struct tracee *c)
 {
 	int status;
 
@@ -106,19 +106,19 @@ bool child_ended(struct child *c)
 	return true;
 }
 
-bool child_stop(struct child *c, int signal, unsigned int milliseconds)
+bool tracee_stop(struct tracee *c, int signal, unsigned int milliseconds)
 {
 	struct timespec nap = {0, 5000000};
 
-	if (c->pid <= 0 || child_ended(c))
+	if (c->pid <= 0 || tracee_ended(c))
 		return true;
 	kill(c->pid, signal);
-	for (unsigned int waited = 0; waited < milliseconds && !child_ended(c); waited += 5)
+	for (unsigned int waited = 0; waited < milliseconds && !tracee_ended(c); waited += 5)
 		nanosleep(&nap, NULL);
-	return child_ended(c);
+	return tracee_ended(c);
 }
 
-void child_release(struct child *c)
+void tracee_release(struct tracee *c)
 {
 	if (c->go >= 0)
 		close(c->go);
