@@ -87,8 +87,10 @@ copy_programs()
 	"$busybox" --list | while read -r applet; do
 		[ -e "$system/usr/bin/$applet" ] || [ -e "$system/usr/sbin/$applet" ] || ln -s busybox "$system/usr/bin/$applet"
 	done
+	# The kernel itself calls /sbin/modprobe.
 	for applet in depmod insmod lsmod modinfo modprobe rmmod; do
-		ln -sf kmod "$system/usr/bin/$applet"
+		rm -f "$system/usr/bin/$applet"
+		ln -s ../bin/kmod "$system/usr/sbin/$applet"
 	done
 	ln -s usr/bin "$system/bin"
 	ln -s usr/sbin "$system/sbin"
