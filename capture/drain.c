@@ -4,13 +4,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "capture/calls.h"
 #include "capture/drain.h"
+#include "lib/clock.h"
+
+#define BIRTH_SLACK_NS 10000000 /* a tick of the slowest kernels */
 
 int drain_init(struct drain *d, struct trace_writer *writer, struct recorder *recorder, uint64_t start_ns)
 {
+	struct timespec wall;
 	int rc;
 
 	memset(d, 0, sizeof(*d));
@@ -26,6 +31,8 @@ int drain_init(struct drain *d, struct trace_writer *writer, struct recorder *re
 	rc = rc ? rc : tasks_init(&d->tasks, writer, recorder->pid_max);
 	rc = rc ? rc : maps_init(&d->maps);
 	rc = rc ? rc : mountinfo_read(&d->mounts);
+	clock_gettime(CLOCK_REALTIME, &wall);
+	d->names.start_realtime_ns = (uint64_t)wall.tv_sec * 1000000000ULL + (uint64_t)wall.tv_nsec - (clock_now_ns() - start_ns);
 	if (rc)
 		drain_release(d);
 	return rc;
@@ -102,6 +109,7 @@ uint32_t drain_file(struct drain *d, const struct rec_file *file, uint32_t bytes
 	bool cut = file->head.bits & (REC_TRUNCATED | REC_UNREACHABLE);
 
 	d->names.now_ns = sight.seen_ns;
+	d->names.slack_ns = 0;
 	if (!cut && !(file->head.bits & REC_DELETED))
 		name = names_resolve(&d->names, d->text[0], length, false);
 	if (file->head.bits & REC_CREATED)
@@ -352,6 +360,7 @@ static void on_event(struct drain *d, const struct rec_head *head, uint32_t byte
 		e.arg[5] = w->arg5;
 	}
 	d->names.now_ns = since_start(d, head->end_ns);
+	d->names.slack_ns = r->result == -ENOENT ? BIRTH_SLACK_NS : 0;
 	fields(d, &e);
 	if ((p && !paths_of(d, &e, p)) || (p && head->bits & REC_STAT && !file_by_stat(d, &e, p))) {
 		d->filtered++;

@@ -1,9 +1,9 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "capture/names.h"
@@ -110,34 +110,56 @@ static void read_target(struct name *name)
 	name->target = n > 0 ? strndup(text, (size_t)n) : NULL;
 }
 
+/* Was it born after the call? Then it is none of the call's business. */
+static bool born_later(const struct names *names, const struct statx *st)
+{
+	uint64_t born_ns = (uint64_t)st->stx_btime.tv_sec * 1000000000ULL + st->stx_btime.tv_nsec;
+
+	return (st->stx_mask & STATX_BTIME) && born_ns + names->slack_ns > names->start_realtime_ns + names->now_ns;
+}
+
 void names_look(struct names *names, struct name *name)
 {
 	struct file_sight sight = {.seen_ns = names->now_ns};
-	struct stat st;
+	struct statx st;
 
 	if (name->looked)
 		return;
-	name->looked = true;
-	if (lstat(name->length ? name->text : "/", &st)) {
+	if (statx(AT_FDCWD, name->length ? name->text : "/", AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, &st)) {
 		name->kind = NAME_ABSENT;
 		return;
 	}
-	name->kind = (uint8_t)kind_of(st.st_mode);
+	if (born_later(names, &st))
+		return;
+	name->looked = true;
+	name->kind = (uint8_t)kind_of(st.stx_mode);
 	if (name->kind == NAME_LINK) {
 		read_target(name);
 		if (name->target)
 			sight.target = trace_writer_string(names->writer, name->target, strlen(name->target));
 	}
-	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode) && !S_ISLNK(st.st_mode))
+	if (!S_ISREG(st.stx_mode) && !S_ISDIR(st.stx_mode) && !S_ISLNK(st.stx_mode))
 		return;
-	sight.dev = (uint64_t)major(st.st_dev) << 20 | minor(st.st_dev);
-	sight.ino = st.st_ino;
-	sight.mode = st.st_mode;
-	sight.nlink = (uint32_t)st.st_nlink;
-	sight.size = (uint64_t)st.st_size;
-	sight.bits = (name->created ? TRACE_FILE_CREATED : 0) | (S_ISREG(st.st_mode) ? TRACE_FILE_SIZE_LATE : 0);
+	sight.dev = (uint64_t)st.stx_dev_major << 20 | st.stx_dev_minor;
+	sight.ino = st.stx_ino;
+	sight.mode = st.stx_mode;
+	sight.nlink = st.stx_nlink;
+	sight.size = st.stx_size;
+	sight.bits = (name->created ? TRACE_FILE_CREATED : 0) | (S_ISREG(st.stx_mode) ? TRACE_FILE_SIZE_LATE : 0);
 	sight.path = names_string(names, name);
 	name->file = files_see(names->files, &sight);
+}
+
+/* At the end of a path only links matter: whatever else is there, the call itself says more about it. */
+static void peek(struct names *names, struct name *name)
+{
+	char byte;
+
+	if (name->looked || name->peeked)
+		return;
+	name->peeked = true;
+	if (readlink(name->text, &byte, 1) == 1)
+		names_look(names, name);
 }
 
 /* ---- following a path ------------------------------------------------------------------------------------------------------ */
@@ -158,7 +180,7 @@ static void drop_last(struct follow *f)
 }
 
 /* A link stands where a component was: its text comes before the rest. False: too long or too deep. */
-static bool splice(struct follow *f, const char *target, const char *rest)
+static bool put_target(struct follow *f, const char *target, const char *rest)
 {
 	size_t n = strlen(target), more = strlen(rest);
 
@@ -219,12 +241,16 @@ struct name *names_resolve(struct names *names, const char *path, size_t length,
 			return NULL;
 		name = here;
 		rest = after;
-		if (!rest[strspn(rest, "/")] && !(follow || *rest == '/'))
-			break; /* the last one, and not to be followed */
-		names_look(names, name);
+		if (rest[strspn(rest, "/")]) {
+			names_look(names, name);
+		} else {
+			if (!follow && *rest != '/')
+				break;
+			peek(names, name);
+		}
 		if (name->kind != NAME_LINK || !name->target)
 			continue;
-		if (!splice(&f, name->target, rest))
+		if (!put_target(&f, name->target, rest))
 			return NULL;
 		rest = f.rest;
 	}

@@ -19,6 +19,7 @@ struct name {
 	uint8_t kind;
 	bool created; /* came into being during the recording */
 	bool looked;  /* its kind was asked from the file system or told by a call */
+	bool peeked;  /* asked whether it is a link */
 	char text[];
 };
 
@@ -27,7 +28,12 @@ struct names {
 	struct files *files;
 	struct name **chain;
 	size_t count, room;
-	uint64_t now_ns; /* what first sights are dated with; the caller keeps it */
+	/*
+	 * The caller keeps these: when the call ended that leads here (since the start), and when the recording started by the wall clock. What was
+	 * born later than now_ns - slack_ns was not there for that call. slack_ns is for calls that found nothing: file systems
+	 * take birth times from a clock that may be a tick late.
+	 */
+	uint64_t now_ns, slack_ns, start_realtime_ns;
 };
 
 int names_init(struct names *names, struct trace_writer *writer, struct files *files);
@@ -38,7 +44,7 @@ struct name *names_get(struct names *names, const char *text, size_t length);
  * link on the way. NULL: no such place (too many links, too long).
  */
 struct name *names_resolve(struct names *names, const char *path, size_t length, bool follow);
-/* What is there, asked from the file system (late: after the call). Tells the trace when it is new. */
+/* What is there, asked from the file system (late: after the call). Tells the trace when it is new. Asked once. */
 void names_look(struct names *names, struct name *name);
 /* String id of the text, 0 for NULL. */
 uint32_t names_string(struct names *names, struct name *name);
