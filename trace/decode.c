@@ -315,9 +315,9 @@ static bool get_target(struct decode *d, struct trace_event *v, unsigned fields,
 			return false;
 	}
 	if (fields & TRACE_F_PATH) {
-		v->path = thread->path;
-		if (!get(d, TRACE_COL_EVENT_PATH, &code) || (code && !get_string(d, code - 1, &v->path)))
+		if (!get(d, TRACE_COL_EVENT_PATH, &code) || (code = predict_path_id(p, thread, code)) > d->strings.n)
 			return false;
+		v->path = (uint32_t)code;
 	}
 	if (fields & TRACE_F_FILE) {
 		v->file = mask & TRACE_M_FILE ? predict_file_id(p, thread, v, fields) : 0;

@@ -280,7 +280,7 @@ static unsigned put_target(struct encode *e, const struct trace_event *v, unsign
 			put(e, TRACE_COL_EVENT_FD, zigzag(v->fd));
 	}
 	if (fields & TRACE_F_PATH)
-		put(e, TRACE_COL_EVENT_PATH, v->path == thread->path ? 0 : 1 + predict_string_code(p, v->path));
+		put(e, TRACE_COL_EVENT_PATH, predict_path_code(p, thread, v->path));
 	if (fields & TRACE_F_FILE) {
 		if (v->file == predict_file_id(p, thread, v, fields))
 			mask |= TRACE_M_FILE;

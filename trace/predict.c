@@ -38,6 +38,7 @@ void predict_release(struct predict *p)
 	free(p->thread);
 	free(p->file);
 	free(p->shape);
+	free(p->named);
 	memset(p, 0, sizeof(*p));
 }
 
@@ -63,11 +64,11 @@ static void learn_link(struct predict *p, struct predict_link *links, uint32_t k
 	links[link_slot(key, fd)] = (struct predict_link){p->block, key, file, fd};
 }
 
-static uint32_t look_up(const struct predict *p, const struct predict_link *links, uint32_t key, int32_t fd)
+static const struct predict_link *look_up(const struct predict *p, const struct predict_link *links, uint32_t key, int32_t fd)
 {
 	const struct predict_link *l = &links[link_slot(key, fd)];
 
-	return l->block == p->block && l->key == key && l->fd == fd ? l->file : 0;
+	return l->block == p->block && l->key == key && l->fd == fd ? l : NULL;
 }
 
 int predict_add_thread(struct predict *p, const struct trace_thread *thread)
@@ -88,8 +89,12 @@ int predict_add_file(struct predict *p, const struct trace_file *file)
 
 	if (id == UINT32_MAX || grow(&p->file, &p->file_room, id, sizeof(*p->file)))
 		return -ENOMEM;
-	if (file->path)
+	if (file->path) {
+		if (grow(&p->named, &p->named_room, file->path, sizeof(*p->named)))
+			return -ENOMEM;
+		p->named[file->path] = id;
 		learn_link(p, p->paths, file->path, 0, id);
+	}
 	p->files = id;
 	return 0;
 }
@@ -124,10 +129,16 @@ struct predict_file *predict_file(struct predict *p, uint32_t id)
 
 uint32_t predict_file_id(const struct predict *p, const struct predict_thread *thread, const struct trace_event *e, unsigned fields)
 {
-	if ((fields & TRACE_F_PATH) && e->path)
-		return look_up(p, p->paths, e->path, 0);
-	if ((fields & TRACE_F_FD) && e->fd >= 0)
-		return look_up(p, p->fds, p->pid[e->thread], e->fd);
+	const struct predict_link *l;
+
+	if ((fields & TRACE_F_PATH) && e->path) {
+		l = look_up(p, p->paths, e->path, 0);
+		return l ? l->file : e->path < p->named_room ? p->named[e->path] : 0;
+	}
+	if ((fields & TRACE_F_FD) && e->fd >= 0) {
+		l = look_up(p, p->fds, p->pid[e->thread], e->fd);
+		return l ? l->file : 0;
+	}
 	return thread->file;
 }
 
@@ -203,6 +214,36 @@ uint64_t predict_string_id(struct predict *p, uint64_t code)
 		return 0;
 	id = (uint64_t)p->newest_string + 1 - (uint64_t)unzigzag(code - 1);
 	if (!id || id > UINT32_MAX)
+		return UINT64_MAX;
+	if (id > p->newest_string)
+		p->newest_string = (uint32_t)id;
+	return id;
+}
+
+uint64_t predict_path_code(struct predict *p, const struct predict_thread *thread, uint32_t id)
+{
+	bool is_new = id == p->newest_string + 1;
+
+	if (id > p->newest_string)
+		p->newest_string = id;
+	if (!id)
+		return 0;
+	if (id == thread->path)
+		return 1;
+	return is_new ? 2 : 3 + zigzag((int64_t)id - (int64_t)thread->path - 1);
+}
+
+uint64_t predict_path_id(struct predict *p, const struct predict_thread *thread, uint64_t code)
+{
+	uint64_t id = 0;
+
+	if (code == 1)
+		id = thread->path;
+	else if (code == 2)
+		id = (uint64_t)p->newest_string + 1;
+	else if (code)
+		id = (uint64_t)thread->path + 1 + (uint64_t)unzigzag(code - 3);
+	if (id > UINT32_MAX)
 		return UINT64_MAX;
 	if (id > p->newest_string)
 		p->newest_string = (uint32_t)id;

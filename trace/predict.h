@@ -39,7 +39,7 @@ struct predict_shape {
 	int64_t result;
 };
 
-enum { PREDICT_LINKS = 4096 };
+enum { PREDICT_LINKS = 4096 }; /* the later of two that collide stays */
 
 struct predict {
 	uint32_t block;
@@ -54,6 +54,8 @@ struct predict {
 	struct predict_thread *thread;
 	struct predict_file *file;
 	struct predict_link fds[PREDICT_LINKS], paths[PREDICT_LINKS];
+	uint32_t *named;  /* by string id: the newest file that was defined under that path, over all blocks */
+	uint32_t named_room;
 	struct predict_shape *shape;
 	uint32_t shapes, shape_room;
 };
@@ -76,6 +78,13 @@ int64_t predict_result(const struct predict_shape *shape, uint64_t length);
 /* After an event was stored or loaded. */
 void predict_learn(struct predict *p, struct predict_thread *thread, struct predict_file *file, struct predict_shape *shape,
 		   const struct trace_event *e);
+
+/*
+ * The path of an event: 0 none, 1 the one of this thread's event before, 2 the first that was not used yet, else relative to the one
+ * after this thread's last, because directories are walked again and again in the same order.
+ */
+uint64_t predict_path_code(struct predict *p, const struct predict_thread *thread, uint32_t id);
+uint64_t predict_path_id(struct predict *p, const struct predict_thread *thread, uint64_t code);
 
 /* A string id relative to the newest in use, which it may become: 0 none, else 1 + zigzag(newest + 1 - id). */
 uint64_t predict_string_code(struct predict *p, uint32_t id);
