@@ -63,7 +63,6 @@ void encode_begin(struct encode *e, uint32_t strings_before)
 	e->first_ns = UINT64_MAX;
 	e->last_ns = 0;
 	e->previous_bytes = 0;
-	e->last_shape = 0;
 }
 
 bool encode_full(const struct encode *e)
@@ -172,10 +171,11 @@ int encode_definition(struct encode *e, enum trace_record_type type, const void 
 
 /* ---- events ---- */
 
-static bool same_shape(const struct predict_shape *s, const struct trace_event *v, uint64_t flags, uint64_t arg, uint32_t mode)
+/* One comparison without branches: which shape comes next is the least predictable of all. */
+static bool same_shape(const struct predict_shape *a, const struct predict_shape *b)
 {
-	return s->op == v->op && s->flags == flags && s->arg == arg && s->mode == mode && s->via == v->via && s->bits == v->bits &&
-	       s->ring == v->ring;
+	return !((a->flags ^ b->flags) | (a->arg ^ b->arg) | (a->mode ^ b->mode) | (a->ring ^ b->ring) | (uint64_t)(a->bits ^ b->bits) |
+		 (uint64_t)(a->op ^ b->op) | (uint64_t)(a->via ^ b->via));
 }
 
 static int define_shape(struct encode *e, const struct predict_shape *s)
@@ -205,19 +205,17 @@ static int64_t shape_of(struct encode *e, const struct trace_event *v, unsigned 
 			((uint64_t)mode << 32 | (uint64_t)v->ring << 16 | v->bits) * 0x165667b19e3779f9u ^
 			(uint64_t)(v->op | v->via << 8) * 0x9e3779b97f4a7c15u;
 
-	if (p->shapes && same_shape(&p->shape[e->last_shape], v, flags, arg, mode))
-		return e->last_shape;
 	for (uint32_t slot = (uint32_t)(hash >> 40);; slot++) {
 		uint64_t *entry = &e->shape_table[slot % SHAPE_SLOTS];
 		uint32_t number = (uint32_t)*entry - 1;
 
 		if (*entry >> 32 != p->block) {
 			*entry = (uint64_t)p->block << 32 | (p->shapes + 1);
-			e->last_shape = p->shapes;
-			return define_shape(e, &s) ? -ENOMEM : (int64_t)e->last_shape;
+			number = p->shapes;
+			return define_shape(e, &s) ? -ENOMEM : (int64_t)number;
 		}
-		if (same_shape(&p->shape[number], v, flags, arg, mode))
-			return e->last_shape = number;
+		if (same_shape(&p->shape[number], &s))
+			return number;
 	}
 }
 
@@ -227,7 +225,7 @@ static void put_split(struct encode *e, enum trace_column classes, struct bits_o
 	struct encode_column *raw = &e->column[classes + 1]; /* the bits column follows */
 
 	*e->column[classes].at++ = (uint8_t)class;
-	raw->at = bits_put(bits, raw->at, width ? v & (~0ULL >> (64 - width)) : 0, width);
+	raw->at = bits_put(bits, raw->at, v & ((1ULL << width) - 1), width);
 }
 
 static unsigned put_time(struct encode *e, const struct trace_event *v)
@@ -345,10 +343,16 @@ int encode_event(struct encode *e, const struct trace_event *event)
 /* Compressed, or as it is when that is not smaller; the stored size says which. */
 static size_t pack_column(struct encode *e, int level, const struct encode_column *c, uint8_t *to, size_t room)
 {
-	size_t n = (size_t)(c->at - c->data), stored = ZSTD_compressCCtx(e->zstd, to, room, c->data, n, level);
+	enum { SAMPLE = 2048, LARGE = 8 * SAMPLE };
+	size_t n = (size_t)(c->at - c->data), stored;
 
-	if (!ZSTD_isError(stored) && stored < n)
-		return stored;
+	/* Packed bits are noise as a rule: a look at the middle of a large column saves the time. */
+	stored = n < LARGE ? 0 : ZSTD_compressCCtx(e->zstd, to, room, c->data + n / 2, SAMPLE, level);
+	if (stored < SAMPLE) {
+		stored = ZSTD_compressCCtx(e->zstd, to, room, c->data, n, level);
+		if (!ZSTD_isError(stored) && stored < n)
+			return stored;
+	}
 	memcpy(to, c->data, n);
 	return n;
 }

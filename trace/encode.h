@@ -24,7 +24,6 @@ struct encode {
 	char *previous; /* string before, for the shared prefix */
 	size_t previous_bytes, text_bytes; /* text_bytes: of all strings, shared prefixes included */
 	uint64_t *shape_table; /* block << 32 | number + 1 */
-	uint32_t last_shape;
 	void *zstd;
 	uint8_t *payload;
 	size_t payload_room;

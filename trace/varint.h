@@ -59,41 +59,36 @@ static inline unsigned split_width(unsigned class)
 
 struct bits_out {
 	uint64_t pending;
-	unsigned fill; /* below 32 between calls */
+	unsigned fill; /* below 8 between calls */
 };
 
-static inline uint8_t *bits_put32(struct bits_out *b, uint8_t *at, uint64_t v, unsigned n)
+/* n up to 56; v has no bits above n. Writes 8 bytes at at, of which the whole ones count: no branch, for they would be mispredicted. */
+static inline uint8_t *bits_put56(struct bits_out *b, uint8_t *at, uint64_t v, unsigned n)
 {
 	b->pending |= v << b->fill;
 	b->fill += n;
-	if (b->fill >= 32) {
-		uint32_t word = (uint32_t)b->pending;
-
-		memcpy(at, &word, sizeof(word));
-		at += sizeof(word);
-		b->pending >>= 32;
-		b->fill -= 32;
-	}
+	memcpy(at, &b->pending, sizeof(b->pending));
+	at += b->fill >> 3;
+	b->pending >>= b->fill & 56;
+	b->fill &= 7;
 	return at;
 }
 
 /* n up to 64; v has no bits above n. */
 static inline uint8_t *bits_put(struct bits_out *b, uint8_t *at, uint64_t v, unsigned n)
 {
-	if (n > 32) {
-		at = bits_put32(b, at, v & UINT32_MAX, 32);
+	if (n > 56) {
+		at = bits_put56(b, at, v & UINT32_MAX, 32);
 		v >>= 32;
 		n -= 32;
 	}
-	return bits_put32(b, at, v, n);
+	return bits_put56(b, at, v, n);
 }
 
 static inline uint8_t *bits_end(struct bits_out *b, uint8_t *at)
 {
-	for (; b->fill; b->fill -= b->fill < 8 ? b->fill : 8) {
+	if (b->fill)
 		*at++ = (uint8_t)b->pending;
-		b->pending >>= 8;
-	}
 	*b = (struct bits_out){0};
 	return at;
 }

@@ -304,14 +304,18 @@ int trace_writer_loss(struct trace_writer *w, const struct trace_loss *loss)
 
 int trace_writer_event(struct trace_writer *w, const struct trace_event *event)
 {
-	unsigned fields = trace_ops[event->op].fields;
-	bool valid = trace_ops[event->op].name && event->thread && is_thread(w, event->thread);
+	const struct trace_op_info *op = &trace_ops[event->op];
+	const struct predict *p = &w->encode.predict;
 	int rc = before_record(w);
+	bool valid;
 
 	if (rc)
 		return rc;
-	valid = valid && (!(fields & TRACE_F_FILE) || is_file(w, event->file)) && (!(fields & TRACE_F_FILE2) || is_file(w, event->file2)) &&
-		(!(fields & TRACE_F_PATH) || is_string(w, event->path)) && (!(fields & TRACE_F_PATH2) || is_string(w, event->path2));
+	/* Without branches: which members an operation has changes from event to event. */
+	valid = (op->name != NULL) & (event->thread != 0) & (event->thread <= p->threads) &
+		(!(op->fields & TRACE_F_FILE) | (event->file <= p->files)) & (!(op->fields & TRACE_F_FILE2) | (event->file2 <= p->files)) &
+		(!(op->fields & TRACE_F_PATH) | (event->path <= w->strings.n)) &
+		(!(op->fields & TRACE_F_PATH2) | (event->path2 <= w->strings.n));
 	if (!valid)
 		return stick(w, -EINVAL);
 	rc = encode_event(&w->encode, event);
