@@ -347,8 +347,10 @@ bool trace_reader_next(struct trace_reader *r, struct trace_record *record)
 		if (r->over || (!r->in_block && !next_block(r)))
 			return false;
 		rc = decode_next(&r->decode, record);
-		if (rc < 0)
+		if (rc < 0) {
+			record->type = TRACE_END;
 			return stop_for(r, rc);
+		}
 		if (rc)
 			break;
 		if (r->decode.lost != r->block_lost)
