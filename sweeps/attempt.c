@@ -45,8 +45,13 @@ static json_t *step_facts(const struct attempt *a)
 
 static int journal(struct attempt *a, const char *ev, json_t *more)
 {
-	json_t *facts = step_facts(a);
+	json_t *facts;
 
+	if (a->number == ATTEMPT_WARMUP) {
+		json_decref(more);
+		return 0;
+	}
+	facts = step_facts(a);
 	if (more) {
 		json_object_update(facts, more);
 		json_decref(more);
@@ -202,6 +207,7 @@ static int settle_down(struct attempt *a, json_t **facts)
 
 	if (!strcmp(a->s->sweep.replay.cache, "cold") && stage_remount(a->stage, &a->why))
 		return over(a, "failed", NULL);
+	sync(); /* what was written before, and below the loop files too */
 	waited = settle(leaves, n, IDLE_S, IDLE_LIMIT_S, &idle);
 	*facts = json_pack("{sf sb}", "settle_s", waited, "settled", idle);
 	return 0;
@@ -261,22 +267,25 @@ static void fio_on_disk(const struct attempt *a)
 
 static int begin(struct attempt *a)
 {
+	bool warmup = a->number == ATTEMPT_WARMUP;
 	int rc;
 
-	snprintf(a->folder, sizeof(a->folder), "%s/runs/%04lld", a->s->folder, (long long)a->seq);
+	snprintf(a->folder, sizeof(a->folder), "%s/runs/%04lld", a->s->folder, warmup ? 0 : (long long)a->seq);
 	folder_empty(a->folder); /* what an attempt before this one left */
 	rc = make_directories(a->folder);
 	if (rc)
 		return rc;
-	return journal(a, "armed", NULL);
+	return warmup ? journal_add(&a->s->journal, "warmup", NULL) : journal(a, "armed", NULL);
 }
 
 /* The steps between armed and undone. 0, -ECANCELED: over as a->ev says, other: the journal cannot be written. */
 static int steps(struct attempt *a)
 {
+	bool with_fio = a->number != ATTEMPT_WARMUP;
 	int rc;
 
-	fio_on_disk(a);
+	if (with_fio)
+		fio_on_disk(a);
 	rc = apply(a);
 	if (!rc)
 		rc = prepare(a);
@@ -284,7 +293,7 @@ static int steps(struct attempt *a)
 		rc = measure(a);
 	if (!rc)
 		rc = verify_again(a);
-	if (!rc && stop_count() < 2)
+	if (!rc && with_fio && stop_count() < 2)
 		fio_on_cell(a);
 	return rc;
 }
@@ -341,6 +350,10 @@ struct attempt_result attempt_run(struct session *s, const json_t *run, int64_t 
 	if (undone) {
 		say("this machine could not be put back after run %lld: %s", (long long)a.seq, undo_why ? undo_why : strerror(-undone));
 		result.outcome = ATTEMPT_BROKEN;
+	}
+	if (number == ATTEMPT_WARMUP) {
+		folder_empty(a.folder);
+		rmdir(a.folder);
 	}
 	json_decref(a.report);
 	free(a.why);

@@ -19,5 +19,9 @@ struct attempt_result {
 	char reason[400];    /* when over */
 };
 
-/* number: 1 for the first attempt at this run. timeout_s: for the replay. */
+/*
+ * number: 1 for the first attempt at this run. timeout_s: for the replay. ATTEMPT_WARMUP: the same work without fio, journalled as one
+ * `warmup` line, leaving no folder and no number.
+ */
+#define ATTEMPT_WARMUP 0
 struct attempt_result attempt_run(struct session *s, const json_t *run, int64_t number, double timeout_s);

@@ -51,6 +51,7 @@ static const struct key keys[] = {
 	{"plan.blocks", '*', 0, 0, NULL},
 	{"plan.control_every", 'i', 0, 1000, NULL},
 	{"plan.seed", 'i', 0, 2147483647, NULL},
+	{"plan.warmup", 'b', 0, 0, NULL},
 	{"plan.retries", 'i', 0, 10, NULL},
 	{"plan.budget_s", 'n', 1, 1e8, NULL},
 	{"plan.stop", 'o', 0, 0, NULL},
@@ -221,6 +222,7 @@ static int read_plan(struct sweep *s, char **why)
 	p->control_every = json_int(plan, "control_every", 8);
 	p->seed = json_int(plan, "seed", 1);
 	p->retries = json_int(plan, "retries", 1);
+	p->warmup = json_flag(plan, "warmup", true);
 	p->budget_s = json_number(plan, "budget_s", 0);
 	p->ci_halfwidth = json_number(json_object_get(plan, "stop"), "ci_halfwidth", 0);
 	p->confirm_top = json_int(json_object_get(plan, "confirm"), "top", 3);

@@ -23,6 +23,7 @@ struct sweep {
 		double budget_s;     /* 0: none */
 		double ci_halfwidth; /* stop when every cell's interval is that narrow; 0: no such rule */
 		int64_t confirm_top, confirm_blocks;
+		bool warmup;         /* a throwaway run of the control when a runner begins */
 	} plan;
 	struct sweep_replay {
 		const char *timing, *order, *cache; /* borrowed; never NULL */

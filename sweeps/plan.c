@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/cleanup.h"
 #include "lib/json.h"
 #include "lib/why.h"
 
@@ -120,7 +121,10 @@ json_t *plan_make(const struct sweep *sweep, const struct cells *cells, const ch
 
 char *plan_text(const json_t *plan)
 {
-	return json_dumps(plan, JSON_INDENT(1) | JSON_REAL_PRECISION(15));
+	_cleanup_free_ char *text = json_dumps(plan, JSON_INDENT(1) | JSON_REAL_PRECISION(15));
+	char *line;
+
+	return text && asprintf(&line, "%s\n", text) >= 0 ? line : NULL;
 }
 
 const json_t *plan_cell(const json_t *plan, const char *id)

@@ -15,8 +15,11 @@
 #include "sweeps/plan.h"
 #include "sweeps/precision.h"
 
-/* A run during which the runner itself died this often, with the box staying up, is not tried again ... */
-#define DEATHS_MAX 3
+/*
+ * A run during which the runner itself died this often, with the box staying up, is not tried again: something kills it each time. That is
+ * generous, because usually a person or a test did it and the cell is innocent ...
+ */
+#define DEATHS_MAX 10
 /* ... and neither is any run of a cell that took the whole box down this often. */
 #define BOX_DEATHS_MAX 2
 
@@ -283,12 +286,40 @@ static int conclude(struct runner *r, int rc)
 	return without || !done ? EXIT_INCOMPLETE : EXIT_DONE;
 }
 
+/*
+ * The first run after a boot pays for loading programs, allocating the loop files' blocks, waking CPUs: a throwaway run of the control
+ * pays instead. Its failure says nothing that the first real run will not say.
+ */
+static int warm_up(struct runner *r)
+{
+	struct session *s = r->s;
+
+	for (int64_t seq = 1; seq <= plan_runs(s->plan); seq++) {
+		const json_t *run = plan_run(s->plan, seq);
+
+		if (strcmp(json_text(run, "cell", ""), json_text(s->plan, "control", "")))
+			continue;
+		progress_update(&r->progress, 0, "warming up");
+		switch (attempt_run(s, run, ATTEMPT_WARMUP, timeout_s(s)).outcome) {
+		case ATTEMPT_BROKEN:
+			return EXIT_FAILED;
+		case ATTEMPT_ABORTED:
+			return EXIT_INCOMPLETE;
+		default:
+			return EXIT_DONE;
+		}
+	}
+	return EXIT_DONE;
+}
+
 int runner_run(struct session *s)
 {
 	struct runner r = {.s = s, .session_start_s = now_s(), .worked_before_s = journal_worked_s(&s->journal)};
 	int rc = EXIT_DONE;
 
 	progress_start(&r.progress, "sweep", (uint64_t)plan_runs(s->plan));
+	if (s->sweep.plan.warmup)
+		rc = warm_up(&r);
 	for (int64_t block = 1; rc == EXIT_DONE && block <= s->sweep.plan.blocks_max && !ends_before(&r, block); block++)
 		rc = do_block(&r, block);
 	progress_finish(&r.progress);

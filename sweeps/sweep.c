@@ -66,7 +66,7 @@ static int print_plan(const struct sweep *sweep, const struct cells *cells, cons
 	if (opt.json) {
 		plan_add_estimate(plan, &estimate);
 		out = plan_text(plan);
-		puts(out);
+		fputs(out, stdout);
 		return 0;
 	}
 	plan_print(sweep, cells, plan, &estimate);
