@@ -109,6 +109,12 @@ static bool create(struct stage *s, const char *device, const char *uuid)
 	return rc == 0;
 }
 
+/* Fewer make no such array; mdadm would say so at length. */
+static size_t fewest_disks(const char *level)
+{
+	return !strcmp(level, "raid6") ? 4 : !strcmp(level, "raid5") || !strcmp(level, "raid4") ? 3 : 2;
+}
+
 bool array_make(struct stage *s)
 {
 	const char *level = json_text(s->settings, "raid.level", "none");
@@ -118,6 +124,10 @@ bool array_make(struct stage *s)
 	if (!strcmp(level, "none")) {
 		s->top = strdup(s->devices[0]);
 		return true;
+	}
+	if (s->n < fewest_disks(level)) {
+		stage_note(s, "raid.level", STAGE_UNSUPPORTED, "%s needs %zu disks, here are %zu", level, fewest_disks(level), s->n);
+		return false;
 	}
 	if (s->n > ARGS_MAX / 2 - 10 || !free_name(device) || new_uuid(uuid)) {
 		stage_note(s, "raid.level", STAGE_FAILED, "no free md device, or too many disks (%zu)", s->n);

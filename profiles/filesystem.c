@@ -1,4 +1,5 @@
 /* The file system of a stage: mkfs aligned to the array, mount with the options asked for. */
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -163,6 +164,20 @@ static void gather_mount_options(struct stage *s)
 	s->mount_options = strdup(options);
 }
 
+/* Is word in text, and not as a part of a longer word? */
+static bool says_word(const char *text, const char *word)
+{
+	size_t n = strlen(word);
+
+	for (const char *p = strstr(text, word); p; p = strstr(p + 1, word)) {
+		bool starts = p == text || (!isalnum((unsigned char)p[-1]) && p[-1] != '_');
+
+		if (starts && !isalnum((unsigned char)p[n]) && p[n] != '_')
+			return true;
+	}
+	return false;
+}
+
 /* The knob whose mount option the kernel complained about, or NULL. */
 static const char *blamed(const struct stage *s, const char *kernel_says)
 {
@@ -177,7 +192,7 @@ static const char *blamed(const struct stage *s, const char *kernel_says)
 		if (!option)
 			continue;
 		snprintf(word, sizeof(word), "%.*s", (int)strcspn(json_string_value(option), "={"), json_string_value(option));
-		if (*word && strstr(kernel_says, word))
+		if (*word && says_word(kernel_says, word))
 			return name;
 	}
 	return NULL;
@@ -186,9 +201,13 @@ static const char *blamed(const struct stage *s, const char *kernel_says)
 /* Our own knowledge of why, behind the kernel's. */
 static void note_refusal(struct stage *s, int rc, const char *said)
 {
-	_cleanup_free_ char *known = knobs_unsupported(s->knobs, s->settings);
+	_cleanup_free_ char *known = knobs_unsupported(s->knobs, s->settings), *suspect = NULL;
 	const char *knob = blamed(s, said), *last = strrchr(said, '\n');
 
+	if (known) { /* "fs.barrier=false: xfs removed ..." names the knob better than the kernel can */
+		suspect = strndup(known, strcspn(known, "="));
+		knob = suspect;
+	}
 	stage_note(s, knob ? knob : "fs.type", outcome_of_errno(rc), "mount -t %s -o '%s': %s%s%s%s%s%s", s->fs, s->mount_options,
 		   strerror(-rc), *said ? "; the kernel says: " : "", last ? last + 1 : said, known ? " (" : "", known ? known : "",
 		   known ? ")" : "");

@@ -42,7 +42,7 @@ int kernel_read(const char *path, char **text)
 
 int kernel_write(const char *path, const char *value)
 {
-	_cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
+	_cleanup_close_ int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
 	_cleanup_free_ char *line = NULL;
 	int n;
 

@@ -139,11 +139,14 @@ static void set_one(struct stage *s, const char *name, const json_t *value, bool
 	if (json_is_boolean(value))
 		snprintf(text, sizeof(text), "%d", json_is_true(value));
 	if (!json_array_size(files)) {
-		_cleanup_free_ char *place = json_dumps(json_object_get(source, "sysctl") ? json_object_get(source, "sysctl")
-											 : json_object_get(source, "file"),
-							JSON_COMPACT | JSON_ENCODE_ANY);
+		const json_t *place = json_object_get(source, "sysctl") ? json_object_get(source, "sysctl") : json_object_get(source, "file");
+		_cleanup_free_ char *expanded = NULL;
 
-		stage_note(s, name, STAGE_UNSUPPORTED, "this kernel or device has no %s", place ? place : "such setting");
+		while (json_is_array(place))
+			place = json_array_get(place, 0);
+		json_object_set_new(s->vars, "leaf", json_string(s->leaves[0]));
+		expanded = value_expand(json_string_value(place), s->vars);
+		stage_note(s, name, STAGE_UNSUPPORTED, "this kernel or device has no %s", expanded ? expanded : "such setting");
 		return;
 	}
 	rc = journal ? journal_disturbed(s, entry, &why) : 0;

@@ -257,21 +257,10 @@ static const char *missing_requirement(struct stage *s, const json_t *entry, con
 
 static void compare(struct stage *s, const char *name, const json_t *entry, const json_t *wanted, const struct reading *r)
 {
-	json_t *row = json_object_get(s->report_knobs, name);
-	const char *hint = json_text(entry, "clamps", json_text(entry, "note", NULL)), *missing;
+	const char *hint = json_text(entry, "clamps", json_text(entry, "note", NULL)), *missing = missing_requirement(s, entry, wanted);
 	char want[128];
 
-	json_object_set_new(row, "effective", r->rc ? json_null() : typed(entry, wanted, r->text));
-	json_object_set_new(row, "where", json_string(r->where ? r->where : ""));
-	if (json_object_get(row, "outcome")) /* refused before */
-		return;
-	if (!s->built) { /* a layer is missing: what would be read says nothing about this knob */
-		json_object_set_new(row, "outcome", json_string("not-reached"));
-		json_object_set_new(row, "reason", json_null());
-		return;
-	}
 	value_text(wanted, want, sizeof(want));
-	missing = missing_requirement(s, entry, wanted);
 	if (r->rc)
 		stage_note(s, name, r->rc == -ENOENT ? STAGE_UNSUPPORTED : STAGE_FAILED, "cannot be read back%s%s: %s",
 			   r->where ? " at " : "", r->where ? r->where : "", r->rc == -EPROTO ? r->text : strerror(-r->rc));
@@ -288,14 +277,14 @@ static void read_one(struct stage *s, const char *name, const json_t *wanted)
 {
 	const json_t *entry = knobs_entry(s->knobs, name), *spec = json_object_get(entry, "read"), *read = value_by_fs(spec, s->fs);
 	const json_t *source = read;
-	struct reading r = {.rc = 0};
 	json_t *row = json_object_get(s->report_knobs, name);
+	struct reading r = {.rc = 0};
 
-	if (!row) {
-		row = json_object();
-		json_object_set_new(s->report_knobs, name, row);
+	if (!s->built) { /* a layer is missing: what would be read says nothing about this knob */
+		if (!json_object_get(row, "outcome"))
+			json_object_set_new(row, "outcome", json_string("not-reached"));
+		return;
 	}
-	json_object_set(row, "wanted", (json_t *)wanted);
 	if (json_object_get(read, "mount")) {
 		read_mount(s, read, &r);
 	} else if (json_object_get(read, "command")) {
@@ -306,7 +295,10 @@ static void read_one(struct stage *s, const char *name, const json_t *wanted)
 		read_files(s, entry, read, source, wanted, &r);
 		read_effective(entry, wanted, &r);
 	}
-	compare(s, name, entry, wanted, &r);
+	json_object_set_new(row, "effective", r.rc ? json_null() : typed(entry, wanted, r.text));
+	json_object_set_new(row, "where", json_string(r.where ? r.where : ""));
+	if (!json_object_get(row, "outcome")) /* else it was refused when it was set */
+		compare(s, name, entry, wanted, &r);
 	free(r.where);
 }
 

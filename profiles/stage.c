@@ -218,6 +218,7 @@ static json_t *report(const struct stage *s)
 static struct stage *begin(const struct stage_options *o)
 {
 	struct stage *s = calloc(1, sizeof(*s));
+	const char *name;
 
 	if (!s)
 		abort();
@@ -233,6 +234,12 @@ static struct stage *begin(const struct stage_options *o)
 	s->kernel_log = json_array();
 	s->moved = json_array();
 	s->touched = json_object();
+	for (size_t i = 0; (name = knobs_nth(s->knobs, i)); i++) {
+		json_t *value = json_object_get(s->settings, name);
+
+		if (value)
+			json_object_set_new(s->report_knobs, name, json_pack("{s:O,s:n,s:s}", "wanted", value, "effective", "where", ""));
+	}
 	return s;
 }
 

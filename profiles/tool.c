@@ -1,6 +1,7 @@
 #include "profiles/tool.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,6 +25,28 @@ static void note(json_t *log, const char *const argv[])
 	json_array_append_new(log, json_string(line));
 }
 
+/* The whole complaint in one line: its first line may be the point, or its last. */
+static char *complaint(struct proc_result *result)
+{
+	static char none[] = "it said nothing";
+	char *text = result->err && result->err[strspn(result->err, " \n\t")] ? result->err : result->out, *to = text;
+
+	if (!text || !text[strspn(text, " \n\t")])
+		return none;
+	for (const char *from = text; *from && to - text < 400; from++) {
+		bool blank = *from == ' ' || *from == '\n' || *from == '\t' || *from == '\r';
+
+		if (!blank)
+			*to++ = *from;
+		else if (to > text && to[-1] != ' ')
+			*to++ = ' ';
+	}
+	while (to > text && to[-1] == ' ')
+		to--;
+	*to = 0;
+	return text;
+}
+
 int tool_run(const char *const argv[], json_t *log, char **out, char **why)
 {
 	struct proc_options options = {.timeout_ns = TOOL_TIMEOUT_NS, .environment = tool_environment};
@@ -43,12 +66,12 @@ int tool_run(const char *const argv[], json_t *log, char **out, char **why)
 		rc = why_set(why, -ETIMEDOUT, "%s took longer than two minutes", argv[0]);
 	else if (result.status >= 128)
 		rc = why_set(why, -EINTR, "%s was ended by signal %d", argv[0], result.status - 128);
+	if (!rc && result.status)
+		rc = why_set(why, -EPROTO, "%s", complaint(&result));
 	if (out) {
 		*out = result.out;
 		result.out = NULL;
 	}
-	if (!rc && result.status)
-		rc = why_set(why, -EPROTO, "%s", proc_last_words(&result));
 	proc_release(&result);
 	return rc;
 }
