@@ -31,6 +31,7 @@ kvm_works()
 
 choose_accelerator()
 {
+	keys=''
 	case $IORIG_ACCEL in
 	auto)
 		if kvm_works; then accel=kvm; else accel=tcg; fi
@@ -40,7 +41,11 @@ choose_accelerator()
 	esac
 	case $accel in
 	kvm) set_qemu -accel kvm -cpu host ;;
-	tcg) set_qemu -accel tcg,thread=multi -cpu max ;;
+	# Under emulation the kernel distrusts the processor's clock and asks a slow device for every time stamp, unless told otherwise.
+	tcg)
+		set_qemu -accel tcg,thread=multi -cpu max
+		keys=tsc=reliable
+		;;
 	esac
 }
 
@@ -73,7 +78,8 @@ add_pxe()
 	ip addr add "$address/24" dev tap0
 	ip link set tap0 up
 	ip addr add fd77::1/64 dev tap0 nodad
-	"$IORIG_PROGRAM" serve --dir "$IORIG_DIR" --image "$IORIG_IMAGE" --bind "$address" --port "$port" --interface tap0 --pxe >&2 &
+	"$IORIG_PROGRAM" serve --dir "$IORIG_DIR" --image "$IORIG_IMAGE" --bind "$address" --port "$port" --interface tap0 --pxe \
+		${keys:+--kernel-append "$keys"} >&2 &
 	server=$!
 	tries=0
 	until curl -sf -o /dev/null "http://$address:$port/boot/boot.ipxe"; do
@@ -108,7 +114,7 @@ user) set_qemu -netdev user,id=n0 -device "virtio-net-pci,netdev=n0,mac=$IORIG_M
 none) ;;
 esac
 [ "$IORIG_NET" = pxe ] || set_qemu -kernel "$IORIG_IMAGE/kernel" -initrd "$IORIG_IMAGE/initrd" \
-	-append "console=tty0 console=ttyS0,115200 loglevel=4 panic=10 oops=panic $IORIG_APPEND"
+	-append "console=tty0 console=ttyS0,115200 loglevel=4 panic=10 oops=panic $keys $IORIG_APPEND"
 # Each line is one argument.
 set --
 while IFS= read -r argument; do
