@@ -62,6 +62,9 @@ $(B)/capture/%.bpf.o: capture/%.bpf.c $(wildcard capture/*.h trace/ops.h lib/his
 $(B)/capture/%.skel.h: $(B)/capture/%.bpf.o
 	/usr/sbin/bpftool gen skeleton $< name $*_bpf >$@
 
+# The report page's style and script, embedded by the assembler.
+$(B)/results/html.o: $(wildcard results/html/*)
+
 units: $(UNITS) $(HELPERS)
 
 # Small programs that make ground truth for the tests; nothing of iorig is linked in.

@@ -20,7 +20,7 @@ static struct {
 } opt;
 
 static const struct option_row rows[] = {
-	{"format", 'f', "FORMAT", OPT_STRING, &opt.format, "term (default), md, json or csv"},
+	{"format", 'f', "FORMAT", OPT_STRING, &opt.format, "term (default), md, html, json or csv"},
 	{"sort", 's', "METRIC", OPT_STRING, &opt.sort, "order the rows by METRIC (p99, fsync_p99, ops_per_s, ...)"},
 	{"max-risk", 'r', "CLASS", OPT_STRING, &opt.max_risk, "allow durability up to CLASS (D0, D1:30s, D2, D3); hide what is above"},
 	{"rows", 0, "runs|summary", OPT_STRING, &opt.rows, "csv: one row a run (default), or one a cell and metric"},
@@ -61,6 +61,8 @@ static int render(const struct report *r, const char *format, FILE *out)
 		report_markdown(r, out);
 	else if (!strcmp(format, "json"))
 		report_json(r, out);
+	else if (!strcmp(format, "html"))
+		return report_html(r, out);
 	else if (opt.rows && !strcmp(opt.rows, "summary"))
 		report_csv_summary(r, out);
 	else
@@ -96,7 +98,7 @@ static void next_step(const struct report *r, const char *format)
 	if (!s->complete)
 		say("next: iorig sweep resume %s", s->dir);
 	else
-		say("next: iorig report %s --format md -o %s.md", s->dir, s->dir);
+		say("next: iorig report %s --format html -o %s.html", s->dir, s->dir);
 }
 
 static int analyse(const struct sweep *sweep, const char *format)
@@ -136,7 +138,7 @@ static int analyse(const struct sweep *sweep, const char *format)
 
 static int run(const struct command *self, int argc, char **argv)
 {
-	static const char *const formats[] = {"term", "md", "json", "csv"};
+	static const char *const formats[] = {"term", "md", "html", "json", "csv"};
 	int rest = options_parse(self, argc, argv), rc;
 	const char *format = opt.format ? opt.format : "term";
 	_cleanup_free_ char *why = NULL;
@@ -150,7 +152,7 @@ static int run(const struct command *self, int argc, char **argv)
 	while (known < ARRAY_SIZE(formats) && strcmp(formats[known], format))
 		known++;
 	if (known == ARRAY_SIZE(formats))
-		return fail(EXIT_USAGE, "--format '%s' is unknown; possible: term, md, json, csv", format);
+		return fail(EXIT_USAGE, "--format '%s' is unknown; possible: term, md, html, json, csv", format);
 	if (opt.max_risk && durability_rank(opt.max_risk) < 0)
 		return fail(EXIT_USAGE, "--max-risk '%s' is no durability class; possible: D0, D1:30s, D1:unbounded, D2, D3, each with +D4", opt.max_risk);
 	if (opt.rows && strcmp(opt.rows, "runs") && strcmp(opt.rows, "summary"))
@@ -164,7 +166,7 @@ static int run(const struct command *self, int argc, char **argv)
 
 const struct command cmd_report = {
 	.name = "report",
-	.synopsis = "DIR [--format term|md|json|csv] [--sort METRIC] [--max-risk CLASS] [-o FILE]",
+	.synopsis = "DIR [--format term|md|html|json|csv] [--sort METRIC] [--max-risk CLASS] [-o FILE]",
 	.summary = "show the results matrix of a sweep",
 	.group = "results",
 	.options = rows,
