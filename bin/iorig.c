@@ -13,6 +13,7 @@
 /* One line a verb: tests/program/cli.bats reads this list. */
 extern const struct command cmd_capture;
 extern const struct command cmd_trace;
+extern const struct command cmd_replay;
 extern const struct command cmd_disks;
 extern const struct command cmd_profile;
 extern const struct command cmd_sweep;
@@ -24,6 +25,7 @@ extern const struct command cmd_box;
 static const struct command *const commands[] = {
 	&cmd_capture,
 	&cmd_trace,
+	&cmd_replay,
 	&cmd_disks,
 	&cmd_profile,
 	&cmd_sweep,

@@ -1,0 +1,110 @@
+#include "replay/cache.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/cleanup.h"
+
+enum { SAMPLE_FILES = 256, PAGE_BYTES = 4096, PART_BYTES = 1 << 20 };
+#define SAMPLE_BYTES (1ULL << 30) /* looked at per file */
+
+int cache_drop(int root_fd)
+{
+	_cleanup_close_ int fd = -1;
+
+	if (syncfs(root_fd))
+		return -errno;
+	sync();
+	fd = open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, "3", 1) != 1)
+		return -errno;
+	return 0;
+}
+
+static int open_entry(const struct plan *p, const struct plan_entry *e)
+{
+	if (!S_ISREG(e->mode) || e->same_as != PLAN_NONE || !e->size)
+		return -1;
+	return open(plan_text(p, e->path), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOATIME);
+}
+
+void cache_forget(const struct plan *p)
+{
+	for (uint32_t i = 0; i < p->start_n; i++) {
+		_cleanup_close_ int fd = open_entry(p, &p->start[i]);
+
+		if (fd >= 0)
+			posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+	}
+}
+
+static void read_range(int fd, char *buffer, uint64_t from, uint64_t to)
+{
+	while (from < to) {
+		ssize_t n = pread(fd, buffer, to - from < PART_BYTES ? to - from : PART_BYTES, (off_t)from);
+
+		if (n <= 0)
+			return;
+		from += (uint64_t)n;
+	}
+}
+
+void cache_fill(const struct plan *p, bool all)
+{
+	_cleanup_free_ char *buffer = malloc(PART_BYTES);
+
+	if (!buffer)
+		return;
+	for (uint32_t i = 0; all && i < p->start_n; i++) {
+		_cleanup_close_ int fd = open_entry(p, &p->start[i]);
+
+		if (fd >= 0)
+			read_range(fd, buffer, 0, p->start[i].size);
+	}
+	for (uint32_t i = 0; !all && i < p->resident_n; i++) {
+		const struct plan_resident *r = &p->resident[i];
+		_cleanup_close_ int fd = open(plan_text(p, r->path), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOATIME);
+
+		if (fd < 0 || r->first_page > INT64_MAX / PAGE_BYTES || r->pages > INT64_MAX / PAGE_BYTES)
+			continue;
+		/* Exactly these pages: no reading ahead. */
+		posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
+		read_range(fd, buffer, r->first_page * PAGE_BYTES, (r->first_page + r->pages) * PAGE_BYTES);
+	}
+}
+
+static void look_at(const struct plan *p, const struct plan_entry *e, uint64_t *pages, uint64_t *resident)
+{
+	_cleanup_close_ int fd = open_entry(p, e);
+	uint64_t bytes = e->size < SAMPLE_BYTES ? e->size : SAMPLE_BYTES, n = (bytes + PAGE_BYTES - 1) / PAGE_BYTES;
+	_cleanup_free_ unsigned char *in = NULL;
+	void *map;
+
+	if (fd < 0)
+		return;
+	in = malloc(n);
+	map = mmap(NULL, bytes, PROT_READ, MAP_SHARED, fd, 0);
+	if (map == MAP_FAILED)
+		return;
+	if (in && !mincore(map, bytes, in)) {
+		*pages += n;
+		for (uint64_t i = 0; i < n; i++)
+			*resident += in[i] & 1;
+	}
+	munmap(map, bytes);
+}
+
+double cache_resident_ratio(const struct plan *p)
+{
+	uint64_t pages = 0, resident = 0;
+	uint32_t step = p->start_n > SAMPLE_FILES ? p->start_n / SAMPLE_FILES : 1;
+
+	for (uint32_t i = 0; i < p->start_n; i++)
+		if (i % step == 0 || p->start[i].size > PART_BYTES)
+			look_at(p, &p->start[i], &pages, &resident);
+	return pages ? (double)resident / (double)pages : -1;
+}

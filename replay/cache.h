@@ -1,0 +1,16 @@
+#pragma once
+#include <stdbool.h>
+
+#include "replay/plan.h"
+
+/* The page cache before the clock starts. */
+enum replay_cache { CACHE_COLD, CACHE_TRACED, CACHE_HOT };
+
+/* Writes dirty pages back and empties the box's page, dentry and inode caches. Not in the sandbox; needs root. 0 or -errno. */
+int cache_drop(int root_fd);
+/* In the sandbox: drops the files' own pages as far as that works without root. */
+void cache_forget(const struct plan *plan);
+/* In the sandbox: reads every file of the starting state, or what was resident in the recording. */
+void cache_fill(const struct plan *plan, bool all);
+/* In the sandbox: which share of the starting state's pages is resident, by mincore over a sample of files; -1: there are none. */
+double cache_resident_ratio(const struct plan *plan);

@@ -1,0 +1,426 @@
+/* The plan compiler: the loop over the records, lanes and what is emitted into them. The kinds of operations are in compile_*.c. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "replay/compiler.h"
+
+enum { CHUNK_FIRST = 32, CHUNK_MAX = 1024 };
+
+/* ---- lanes ----------------------------------------------------------------------------------------------------------------- */
+
+static void flush_lane(struct compiler *c, uint32_t lane)
+{
+	struct build_lane *b = &c->lane[lane];
+	struct plan_lane *l = &c->plan->lane[lane];
+	size_t room = l->chunks_room;
+
+	if (!b->n)
+		return;
+	l->chunk = grow(l->chunk, &room, (size_t)l->chunks + 1, sizeof(*l->chunk));
+	l->chunks_room = (uint32_t)room;
+	l->chunk[l->chunks++] = (struct plan_chunk){.first = c->plan->spool_op.n, .count = b->n};
+	spool_append(&c->plan->spool_op, b->op, b->n);
+	spool_append(&c->plan->spool_event, b->event, b->n);
+	b->n = 0;
+}
+
+static uint32_t new_lane(struct compiler *c, uint32_t thread)
+{
+	struct plan *p = c->plan;
+
+	p->lane = grow(p->lane, &c->plan_lanes_room, (size_t)p->lanes + 1, sizeof(*p->lane));
+	c->lane = grow(c->lane, &c->lanes_room, (size_t)p->lanes + 1, sizeof(*c->lane));
+	p->lane[p->lanes] = (struct plan_lane){.thread = thread, .first_begin_ns = c->ev->begin_ns};
+	c->lane[p->lanes].last_end_ns = c->first_begin_ns;
+	return p->lanes++;
+}
+
+/* Requests of a ring overlap within their thread: each runs in the first lane of the thread's pool that is free at its begin. */
+static uint32_t async_lane(struct compiler *c, uint32_t thread)
+{
+	for (uint64_t k = 0;; k++) {
+		uint32_t *at = map_put(&c->async, (uint64_t)thread << 32 | k);
+
+		if (!*at) {
+			uint32_t lane = new_lane(c, thread);
+
+			*at = lane + 1;
+			return lane;
+		}
+		if (c->lane[*at - 1].last_end_ns <= c->ev->begin_ns)
+			return *at - 1;
+	}
+}
+
+uint32_t compile_lane(struct compiler *c)
+{
+	struct thread *t = &c->thread[c->ev->thread];
+	uint32_t lane;
+
+	if (c->current_lane != PLAN_NONE)
+		return c->current_lane;
+	if (c->ev->via == TRACE_VIA_URING || c->ev->via == TRACE_VIA_AIO) {
+		lane = async_lane(c, c->ev->thread);
+	} else {
+		if (t->lane == PLAN_NONE) {
+			t->lane = new_lane(c, c->ev->thread);
+			if (t->fork_lane != PLAN_NONE) {
+				order_after(c->order, t->lane, t->fork_lane, t->fork_sequence);
+				c->lane[t->lane].last_end_ns = t->fork_ns;
+			}
+		}
+		lane = t->lane;
+	}
+	c->current_lane = lane;
+	return lane;
+}
+
+/* ---- emitting -------------------------------------------------------------------------------------------------------------- */
+
+void compile_begin(struct compiler *c)
+{
+	order_begin(c->order, compile_lane(c), c->ev->begin_ns);
+}
+
+static bool fits_narrow(const struct replay_op *how, const struct plan_args *a, uint16_t expect)
+{
+	uint64_t length = how->narrow == NARROW_LENGTH ? a->length : how->narrow == NARROW_FLAGS ? a->flags : a->mode;
+
+	if (how->narrow == NARROW_NOT || expect == PLAN_EXPECT_VALUE)
+		return false;
+	return length <= UINT32_MAX && a->think_ns < UINT32_MAX && a->recorded_ns < UINT32_MAX;
+}
+
+static void append(struct compiler *c, uint32_t lane, const struct plan_op *op)
+{
+	struct build_lane *b = &c->lane[lane];
+	struct plan_lane *l = &c->plan->lane[lane];
+
+	if (b->n == b->room) {
+		flush_lane(c, lane);
+		if (b->room < CHUNK_MAX) {
+			size_t room = b->room, more = room;
+
+			b->op = grow(b->op, &room, b->room ? b->room * 2 : CHUNK_FIRST, sizeof(*b->op));
+			b->event = grow(b->event, &more, room, sizeof(*b->event));
+			b->room = (uint32_t)room;
+		}
+	}
+	b->event[b->n] = c->number;
+	b->op[b->n++] = *op;
+	if (++l->operations == UINT32_MAX - 1)
+		c->error = -EOVERFLOW;
+}
+
+static uint32_t add_edges(struct compiler *c, uint32_t lane, uint64_t end_ns)
+{
+	const struct plan_edge *edges;
+	uint32_t n = order_end(c->order, c->plan->lane[lane].operations + 1, end_ns, &edges);
+	uint64_t first = c->plan->spool_edge.n;
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct plan_edge e = edges[i];
+
+		if (i + 1 < n)
+			e.lane |= PLAN_EDGE_MORE;
+		spool_append(&c->plan->spool_edge, &e, 1);
+	}
+	if (first + n >= UINT32_MAX)
+		c->error = -EOVERFLOW;
+	return n ? (uint32_t)first + 1 : 0;
+}
+
+static void emit(struct compiler *c, enum trace_op op, uint8_t bits, uint32_t handle, struct plan_args *a, uint16_t expect, uint64_t end_ns)
+{
+	const struct replay_op *how = &replay_ops[op];
+	uint32_t lane = compile_lane(c);
+	struct plan_op o = {.op = (uint8_t)op, .bits = bits, .handle = handle, .expect = expect};
+
+	if (fits_narrow(how, a, expect)) {
+		o.offset = a->offset;
+		o.length = (uint32_t)(how->narrow == NARROW_LENGTH ? a->length : how->narrow == NARROW_FLAGS ? a->flags : a->mode);
+		o.think_ns = (uint32_t)a->think_ns;
+		o.recorded_ns = (uint32_t)a->recorded_ns;
+	} else {
+		o.bits |= PLAN_WIDE;
+		o.offset = c->plan->spool_args.n;
+		spool_append(&c->plan->spool_args, a, 1);
+	}
+	o.edges = add_edges(c, lane, end_ns);
+	append(c, lane, &o);
+}
+
+static void count_bytes(struct compiler *c, uint32_t lane, const struct plan_args *a)
+{
+	struct plan_lane *l = &c->plan->lane[lane];
+	uint8_t class = trace_ops[c->ev->op].class;
+	uint64_t n = a->length > INT32_MAX ? INT32_MAX : a->length;
+	bool copies = class == TRACE_CLASS_COPY || class == TRACE_CLASS_XATTR;
+
+	if ((class == TRACE_CLASS_READ || class == TRACE_CLASS_READDIR || class == TRACE_CLASS_STAT || copies) && n > l->longest_read)
+		l->longest_read = n;
+	if ((class == TRACE_CLASS_WRITE || copies) && n > l->longest_write)
+		l->longest_write = n;
+	if ((class == TRACE_CLASS_READ || class == TRACE_CLASS_WRITE || class == TRACE_CLASS_COPY) && c->ev->result > 0)
+		c->plan->bytes_replayed += (uint64_t)c->ev->result;
+}
+
+void compile_emit(struct compiler *c, uint32_t handle, struct plan_args *a, uint16_t expect)
+{
+	const struct trace_event *ev = c->ev;
+	uint32_t lane = compile_lane(c);
+	struct build_lane *b = &c->lane[lane];
+	uint8_t class = trace_ops[ev->op].class;
+	struct hist **recorded = &c->plan->recorded[class];
+	uint64_t end = ev->begin_ns + ev->duration_ns;
+
+	a->think_ns = ev->begin_ns > b->last_end_ns ? ev->begin_ns - b->last_end_ns : 0;
+	a->recorded_ns = ev->duration_ns;
+	emit(c, ev->op, c->bits, handle, a, expect, end);
+	b = &c->lane[lane];
+	if (end > b->last_end_ns)
+		b->last_end_ns = end;
+	c->plan->lane[lane].classes |= 1u << class;
+	count_bytes(c, lane, a);
+	c->plan->replayed++;
+	if (ev->bits & TRACE_EV_NO_DURATION)
+		return;
+	if (!*recorded) {
+		*recorded = malloc(sizeof(**recorded));
+		if (!*recorded) {
+			c->error = -ENOMEM;
+			return;
+		}
+		hist_init(*recorded);
+	}
+	hist_record(*recorded, ev->duration_ns);
+}
+
+void compile_hidden(struct compiler *c, enum trace_op op, uint32_t handle, struct plan_args *args)
+{
+	emit(c, op, PLAN_HIDDEN, handle, args, PLAN_EXPECT_ANY, c->ev->begin_ns);
+}
+
+void compile_skip(struct compiler *c)
+{
+	order_drop(c->order);
+	c->plan->skipped[c->ev->op]++;
+}
+
+void compile_books(struct compiler *c)
+{
+	order_drop(c->order);
+	c->plan->kept_books++;
+}
+
+/* ---- what every kind needs ------------------------------------------------------------------------------------------------- */
+
+static bool path_text(struct compiler *c, uint32_t id, uint32_t file, char *to)
+{
+	const char *text = id ? c->source->string(c->source->self, id) : "";
+
+	if (c->ev->bits & (TRACE_EV_PATH_UNRESOLVED | TRACE_EV_PATH_TRUNCATED) || text[0] != '/') {
+		if (!file || file >= c->model.files_room || !c->model.file[file].path)
+			return false;
+		text = texts_text(&c->strings, c->model.file[file].path);
+	}
+	if (strlen(text) >= sizeof(c->path))
+		return false;
+	strcpy(to, text);
+	return true;
+}
+
+bool compile_paths(struct compiler *c, bool first, bool second)
+{
+	return (!first || path_text(c, c->ev->path, c->ev->file, c->path)) &&
+	       (!second || path_text(c, c->ev->path2, c->ev->file2, c->path2));
+}
+
+uint16_t compile_expect(struct compiler *c, struct plan_args *args, bool full)
+{
+	int64_t result = c->ev->result;
+
+	if (result < 0)
+		return result > -4096 ? (uint16_t)-result : PLAN_EXPECT_ANY;
+	if (full ? (uint64_t)result == args->length : result == 0)
+		return PLAN_EXPECT_FULL;
+	args->result = result;
+	return PLAN_EXPECT_VALUE;
+}
+
+bool compile_environmental(int64_t result)
+{
+	switch (result) {
+	case -EACCES: case -EPERM: case -EROFS: case -ENOSPC: case -EDQUOT: case -EMFILE: case -ENFILE: case -EINTR: case -EIO:
+	case -ENOMEM: case -ETXTBSY: case -EBUSY: case -EFAULT: case -EAGAIN: case -ENXIO: case -ENODEV: case -EXDEV: case -ENOSYS:
+	case -EOPNOTSUPP: case -EFBIG: case -ECANCELED: case -ENOTTY: case -ESPIPE:
+		return true;
+	}
+	/* Codes that the kernel never shows to a program. */
+	return result <= -512;
+}
+
+static void event(struct compiler *c, const struct trace_event *ev)
+{
+	uint8_t class = trace_ops[ev->op].class;
+	uint64_t end = ev->begin_ns + ev->duration_ns;
+
+	c->ev = ev;
+	c->current_lane = PLAN_NONE;
+	c->bits = 0;
+	c->pid = ev->thread < c->threads_room ? c->thread[ev->thread].pid : 0;
+	if (!c->plan->events || ev->begin_ns < c->first_begin_ns)
+		c->first_begin_ns = ev->begin_ns;
+	if (end >= ev->begin_ns && end > c->last_end_ns)
+		c->last_end_ns = end;
+	c->number = c->plan->events++;
+	if ((class == TRACE_CLASS_READ || class == TRACE_CLASS_WRITE || class == TRACE_CLASS_COPY) && ev->result > 0)
+		c->plan->bytes += (uint64_t)ev->result;
+	/* Ids that no definition gave: only a source that is not a trace file can do that. */
+	if (ev->thread >= c->threads_room || ev->file >= c->model.files_room || ev->file2 >= c->model.files_room ||
+	    ev->begin_ns + ev->duration_ns < ev->begin_ns) {
+		compile_skip(c);
+		return;
+	}
+	switch (replay_ops[ev->op].kind) {
+	case KIND_PATH: compile_path_event(c); break;
+	case KIND_CHANGE: compile_change_event(c); break;
+	case KIND_FD: compile_fd_event(c); break;
+	case KIND_HANDLE: compile_handle_event(c); break;
+	case KIND_MAP: compile_map_event(c); break;
+	case KIND_PROCESS: compile_process_event(c); break;
+	default:
+		if (replay_ops[ev->op].how == REPLAY_BOOKS)
+			compile_books(c);
+		else
+			compile_skip(c);
+	}
+}
+
+static void residency(struct compiler *c, const struct trace_residency *r)
+{
+	uint32_t object = r->file < c->model.files_room ? model_object_of(&c->model, r->file) : 0;
+
+	if (!object)
+		return;
+	c->resident = grow(c->resident, &c->resident_room, c->resident_n + 1, sizeof(*c->resident));
+	c->resident[c->resident_n++] = (struct plan_resident){.path = object, .first_page = r->first_page, .pages = r->pages};
+}
+
+static void record(struct compiler *c, const struct trace_record *r)
+{
+	switch (r->type) {
+	case TRACE_FILE: {
+		char path[4096];
+
+		snprintf(path, sizeof(path), "%s", c->source->string(c->source->self, r->file.path));
+		model_define(&c->model, &r->file, path, c->source->string(c->source->self, r->file.target));
+		break;
+	}
+	case TRACE_THREAD: compile_record_thread(c, &r->thread); break;
+	case TRACE_FD: compile_record_fd(c, &r->fd); break;
+	case TRACE_EVENT: event(c, &r->event); break;
+	case TRACE_RESIDENCY: residency(c, &r->residency); break;
+	case TRACE_LOSS: c->plan->lost += r->loss.count; break;
+	default: break;
+	}
+}
+
+static int map_parts(struct plan *p)
+{
+	p->ops = p->spool_op.n;
+	p->args_n = p->spool_args.n;
+	p->edges_n = p->spool_edge.n;
+	p->op = spool_map(&p->spool_op);
+	p->event = spool_map(&p->spool_event);
+	p->args = spool_map(&p->spool_args);
+	p->edge = spool_map(&p->spool_edge);
+	return p->spool_op.error ? p->spool_op.error : p->spool_event.error ? p->spool_event.error :
+	       p->spool_args.error ? p->spool_args.error : p->spool_edge.error;
+}
+
+static void release(struct compiler *c)
+{
+	for (uint32_t i = 0; i < c->plan->lanes; i++) {
+		free(c->lane[i].op);
+		free(c->lane[i].event);
+	}
+	free(c->lane);
+	free(c->thread);
+	free(c->clone);
+	free(c->mapping);
+	free(c->start_open);
+	free(c->xattr);
+	free(c->resident);
+	map_release(&c->clones);
+	map_release(&c->by_tid);
+	map_release(&c->living);
+	map_release(&c->async);
+	map_release(&c->fds_by_description);
+	map_release(&c->xattrs);
+	handles_release(&c->handles);
+	model_release(&c->model);
+	order_free(c->order);
+	free(c);
+}
+
+int plan_compile(struct plan *plan, const struct record_source *source, const struct plan_options *options)
+{
+	struct compiler *c = calloc(1, sizeof(*c));
+	struct trace_record r;
+	int rc = 0;
+
+	*plan = (struct plan){0};
+	if (!c)
+		return -ENOMEM;
+	c->plan = plan;
+	c->source = source;
+	c->order = order_new(options->order);
+	texts_init(&c->strings);
+	model_init(&c->model, &c->strings);
+	c->model.file = grow(c->model.file, &c->model.files_room, 1, sizeof(*c->model.file));
+	c->thread = grow(c->thread, &c->threads_room, 1, sizeof(*c->thread));
+	if (!c->order)
+		rc = -ENOMEM;
+	rc = spool_open(&plan->spool_op, sizeof(struct plan_op)) ?: spool_open(&plan->spool_event, sizeof(uint64_t)) ?:
+	     spool_open(&plan->spool_args, sizeof(struct plan_args)) ?: spool_open(&plan->spool_edge, sizeof(struct plan_edge)) ?: rc;
+	while (!rc && source->next(source->self, &r)) {
+		record(c, &r);
+		rc = c->error;
+		if (options->progress && r.type == TRACE_EVENT && !(plan->events & 0xffff))
+			options->progress(options->context, plan->events);
+	}
+	if (!rc) {
+		for (uint32_t i = 0; i < plan->lanes; i++)
+			flush_lane(c, i);
+		compile_finish(c);
+		rc = c->error ? c->error : map_parts(plan);
+	}
+	plan->strings = c->strings.text;
+	plan->strings_n = c->strings.n;
+	map_release(&c->strings.index);
+	release(c);
+	return rc;
+}
+
+void plan_release(struct plan *p)
+{
+	for (uint32_t i = 0; i < p->lanes; i++)
+		free(p->lane[i].chunk);
+	free(p->lane);
+	free((char *)p->strings);
+	free(p->start);
+	free(p->final);
+	free(p->absent);
+	free(p->open);
+	free(p->xattr);
+	free(p->resident);
+	for (int i = 0; i < TRACE_CLASS_COUNT; i++)
+		free(p->recorded[i]);
+	spool_release(&p->spool_op);
+	spool_release(&p->spool_event);
+	spool_release(&p->spool_args);
+	spool_release(&p->spool_edge);
+	*p = (struct plan){0};
+}

@@ -1,0 +1,516 @@
+/* Descriptors: open, close, copies, and the processes and threads whose tables they are in. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "replay/compiler.h"
+
+/* ---- slots ----------------------------------------------------------------------------------------------------------------- */
+
+void compile_close_slot(struct compiler *c, uint32_t slot)
+{
+	struct plan_args a = {0};
+
+	if (slot == HANDLES_NONE)
+		return;
+	if (!compile_slot_is_dead(c, slot)) {
+		compile_begin(c);
+		order_write(c->order, &c->handles.slot[slot].r_slot);
+		compile_hidden(c, TRACE_OP_CLOSE, slot, &a);
+	}
+	handles_recycle(&c->handles, compile_lane(c), slot);
+}
+
+bool compile_slot_is_dead(struct compiler *c, uint32_t slot)
+{
+	return handles_description(&c->handles, slot)->flags & DESCRIPTION_DEAD;
+}
+
+/* Opens a file that the trace says is behind a descriptor, without saying how it came there. */
+static uint32_t open_anew(struct compiler *c, int fd, uint32_t file)
+{
+	uint32_t object = model_object_of(&c->model, file), slot, gone, path;
+	struct plan_args a = {0};
+
+	if (!object || !c->model.object[object].name)
+		return HANDLES_NONE;
+	path = model_path(&c->model, c->model.object[object].name, false);
+	if (!path || c->model.name[c->model.object[object].name].now != object)
+		return HANDLES_NONE;
+	a.path = path;
+	a.flags = c->model.object[object].kind == OBJECT_DIRECTORY ? O_RDONLY | O_DIRECTORY : O_RDWR;
+	slot = handles_open(&c->handles, compile_lane(c), object, file, (uint32_t)a.flags);
+	if (c->model.object[object].bits & OBJECT_SPECIAL)
+		handles_description(&c->handles, slot)->flags |= DESCRIPTION_DEAD;
+	gone = handles_bind(&c->handles, c->pid, fd, slot, false);
+	compile_close_slot(c, gone);
+	if (!compile_slot_is_dead(c, slot)) {
+		compile_begin(c);
+		order_read(c->order, &c->model.name[c->model.object[object].name].resource);
+		order_write(c->order, &c->handles.slot[slot].r_slot);
+		compile_hidden(c, TRACE_OP_OPENAT, slot, &a);
+	}
+	c->plan->fallbacks++;
+	return slot;
+}
+
+uint32_t compile_slot(struct compiler *c, int fd, uint32_t file)
+{
+	uint32_t slot = handles_find(&c->handles, c->pid, fd);
+	struct description *d;
+
+	if (slot != HANDLES_NONE) {
+		d = handles_description(&c->handles, slot);
+		if (!file || d->file == file)
+			return slot;
+		if (!d->file || c->model.file[file].object == d->object || !c->model.file[file].object) {
+			if (!c->model.file[file].object)
+				model_tie(&c->model, file, d->object);
+			d->file = file;
+			return slot;
+		}
+	}
+	return file && c->ev->result != -EBADF ? open_anew(c, fd, file) : slot;
+}
+
+/* ---- open ------------------------------------------------------------------------------------------------------------------ */
+
+static uint64_t open_flags(const struct trace_event *ev)
+{
+	/* What openat2 accepts; unknown bits would make it fail where open ignores them. */
+	const uint64_t known = O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_DSYNC | O_SYNC | O_DIRECT |
+			       O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH | __O_TMPFILE;
+
+	if (ev->op == TRACE_OP_CREAT)
+		return O_CREAT | O_WRONLY | O_TRUNC;
+	if (ev->flags & O_PATH)
+		return ev->flags & (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return ev->flags & known;
+}
+
+static bool creates(struct compiler *c, uint64_t flags)
+{
+	const struct trace_event *ev = c->ev;
+
+	if (!(flags & O_CREAT))
+		return false;
+	if (ev->bits & TRACE_EV_CREATED || flags & O_EXCL)
+		return true;
+	model_walk(&c->model, c->path, !(flags & O_NOFOLLOW), &c->where);
+	if (c->where.object == OBJECT_ABSENT && c->where.name)
+		return true;
+	return ev->file && c->model.file[ev->file].bits & TRACE_FILE_CREATED && !c->model.file[ev->file].object;
+}
+
+static uint32_t created_file(struct compiler *c, uint32_t mode)
+{
+	uint32_t seen = c->ev->file ? c->model.file[c->ev->file].mode : 0, object;
+
+	object = model_new_object(&c->model, OBJECT_FILE, S_ISREG(seen) ? seen : mode);
+	model_tie(&c->model, c->ev->file, object);
+	return object;
+}
+
+/* Where the file is that was opened: 0 when the model cannot say. */
+static uint32_t opened_object(struct compiler *c, uint64_t flags, bool *made)
+{
+	const struct trace_event *ev = c->ev;
+	bool follow = !(flags & O_NOFOLLOW) && (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL);
+
+	*made = false;
+	if ((flags & __O_TMPFILE) == __O_TMPFILE) {
+		model_exists(&c->model, c->path, true, 0, OBJECT_DIRECTORY, &c->where);
+		return created_file(c, ev->mode);
+	}
+	if (creates(c, flags)) {
+		model_reach(&c->model, c->path, follow, ev->file, &c->where);
+		if (!c->where.name)
+			return 0;
+		*made = true;
+		c->where.object = created_file(c, ev->mode);
+		model_bind(&c->model, c->where.name, c->where.object);
+		return c->where.object;
+	}
+	model_exists(&c->model, c->path, follow, ev->file, flags & O_DIRECTORY ? OBJECT_DIRECTORY : OBJECT_FILE, &c->where);
+	return c->where.object == OBJECT_ABSENT ? 0 : c->where.object;
+}
+
+static void open_failed(struct compiler *c, uint64_t flags)
+{
+	bool follow = !(flags & O_NOFOLLOW);
+
+	switch (-c->ev->result) {
+	case ENOENT:
+		if (flags & O_CREAT)
+			model_walk(&c->model, c->path, follow, &c->where);
+		else
+			model_absent(&c->model, c->path, follow, ENOENT, &c->where);
+		break;
+	case ENOTDIR:
+		if (flags & O_DIRECTORY && c->ev->file)
+			model_exists(&c->model, c->path, follow, c->ev->file, OBJECT_FILE, &c->where);
+		else
+			model_absent(&c->model, c->path, follow, ENOTDIR, &c->where);
+		break;
+	case EEXIST:
+		model_exists(&c->model, c->path, false, c->ev->file, OBJECT_FILE, &c->where);
+		break;
+	case EISDIR:
+		model_exists(&c->model, c->path, follow, c->ev->file, OBJECT_DIRECTORY, &c->where);
+		break;
+	case ELOOP:
+		model_exists(&c->model, c->path, !(flags & O_NOFOLLOW), c->ev->file, OBJECT_LINK, &c->where);
+		break;
+	default: model_walk(&c->model, c->path, follow, &c->where);
+	}
+}
+
+static void touch_opened(struct compiler *c, uint32_t object, uint64_t flags, bool made)
+{
+	for (uint32_t i = 0; i < c->where.passed_n; i++)
+		order_peek(c->order, c->model.name[c->where.passed[i]].resource);
+	if (c->where.name && made) {
+		order_write(c->order, &c->model.name[c->where.name].resource);
+		order_write(c->order, &c->model.object[c->where.directory].r_children);
+	} else if (c->where.name) {
+		order_read(c->order, &c->model.name[c->where.name].resource);
+	}
+	if (object && flags & O_TRUNC && !made) {
+		order_write(c->order, &c->model.object[object].r_size);
+		model_resize(&c->model, object, 0);
+	}
+}
+
+static void compile_open(struct compiler *c)
+{
+	const struct trace_event *ev = c->ev;
+	uint64_t flags = open_flags(ev);
+	struct plan_args a = {.flags = flags, .mode = ev->mode & 0777};
+	uint32_t object = 0, slot = PLAN_NONE, gone = HANDLES_NONE;
+	bool made = false, special;
+
+	if (!compile_paths(c, true, false) || compile_environmental(ev->result)) {
+		compile_skip(c);
+		return;
+	}
+	if (ev->result >= 0)
+		object = opened_object(c, flags, &made);
+	else
+		open_failed(c, flags);
+	special = object && c->model.object[object].bits & OBJECT_SPECIAL;
+	if (made)
+		a.mode = c->model.object[object].mode;
+	if (ev->result >= 0) {
+		slot = handles_open(&c->handles, compile_lane(c), object, ev->file, (uint32_t)flags);
+		if (special)
+			handles_description(&c->handles, slot)->flags |= DESCRIPTION_DEAD;
+		gone = handles_bind(&c->handles, c->pid, (int)ev->result, slot, flags & O_CLOEXEC);
+	}
+	if (special) {
+		compile_close_slot(c, gone);
+		compile_skip(c);
+		return;
+	}
+	a.path = texts_add(&c->strings, c->path, strlen(c->path));
+	compile_begin(c);
+	touch_opened(c, object, flags, made);
+	if (slot != PLAN_NONE)
+		order_write(c->order, &c->handles.slot[slot].r_slot);
+	compile_emit(c, slot, &a, ev->result >= 0 ? PLAN_EXPECT_SUCCESS : (uint16_t)-ev->result);
+	compile_close_slot(c, gone);
+}
+
+/* ---- close and copies ------------------------------------------------------------------------------------------------------ */
+
+static void compile_close(struct compiler *c)
+{
+	struct plan_args a = {0};
+	bool known;
+	uint32_t slot = handles_close(&c->handles, c->pid, c->ev->fd, &known);
+
+	if (!known && c->ev->result == -EBADF) {
+		compile_begin(c);
+		compile_emit(c, PLAN_NONE, &a, EBADF);
+		return;
+	}
+	/* Not the last descriptor of its slot, or never known to be a file. */
+	if (slot == HANDLES_NONE) {
+		compile_books(c);
+		return;
+	}
+	if (compile_slot_is_dead(c, slot)) {
+		compile_skip(c);
+	} else {
+		compile_begin(c);
+		order_write(c->order, &c->handles.slot[slot].r_slot);
+		compile_emit(c, slot, &a, PLAN_EXPECT_FULL);
+	}
+	handles_recycle(&c->handles, compile_lane(c), slot);
+}
+
+static void compile_close_range(struct compiler *c)
+{
+	const struct trace_event *ev = c->ev;
+	int64_t last = (uint32_t)ev->fd2 > HANDLES_FD_MAX ? HANDLES_FD_MAX : ev->fd2;
+
+	if (ev->result < 0 || ev->fd < 0) {
+		compile_skip(c);
+		return;
+	}
+	for (int64_t fd = ev->fd; fd <= last; fd++) {
+		bool known;
+
+		if (ev->flags & CLOSE_RANGE_CLOEXEC)
+			handles_set_cloexec(&c->handles, c->pid, (int)fd, true);
+		else
+			compile_close_slot(c, handles_close(&c->handles, c->pid, (int)fd, &known));
+	}
+	compile_books(c);
+}
+
+static void compile_dup(struct compiler *c, bool cloexec)
+{
+	const struct trace_event *ev = c->ev;
+	struct plan_args a = {.flags = ev->op == TRACE_OP_FCNTL ? ev->flags : 0};
+	uint32_t from = compile_slot(c, ev->fd, ev->file), slot, gone;
+
+	if (ev->result == -EBADF && from == HANDLES_NONE) {
+		compile_begin(c);
+		a.handle2 = PLAN_NONE;
+		compile_emit(c, PLAN_NONE, &a, EBADF);
+		return;
+	}
+	if (ev->result < 0 || from == HANDLES_NONE || ev->result == ev->fd) {
+		/* A socket or a pipe was copied: it may replace a file's descriptor. */
+		bool known;
+
+		if (ev->result >= 0 && ev->result != ev->fd)
+			compile_close_slot(c, handles_close(&c->handles, c->pid, (int)ev->result, &known));
+		compile_books(c);
+		return;
+	}
+	slot = handles_dup(&c->handles, compile_lane(c), from);
+	gone = handles_bind(&c->handles, c->pid, (int)ev->result, slot, cloexec);
+	if (compile_slot_is_dead(c, slot)) {
+		compile_skip(c);
+	} else {
+		a.handle2 = slot;
+		compile_begin(c);
+		order_read(c->order, &c->handles.slot[from].r_slot);
+		order_write(c->order, &c->handles.slot[slot].r_slot);
+		compile_emit(c, from, &a, PLAN_EXPECT_SUCCESS);
+	}
+	compile_close_slot(c, gone);
+}
+
+/* A descriptor from another process: shares the description when that one is known. */
+static void compile_received(struct compiler *c)
+{
+	const struct trace_event *ev = c->ev;
+	uint32_t gone;
+
+	if (ev->result < 0 || !ev->file) {
+		compile_books(c);
+		return;
+	}
+	for (uint32_t slot = 0; slot < c->handles.slots; slot++) {
+		if (!c->handles.slot[slot].references || handles_description(&c->handles, slot)->file != ev->file)
+			continue;
+		gone = handles_bind(&c->handles, c->pid, (int)ev->result, slot, ev->flags & O_CLOEXEC);
+		compile_close_slot(c, gone);
+		compile_books(c);
+		return;
+	}
+	if (open_anew(c, (int)ev->result, ev->file) == HANDLES_NONE)
+		compile_skip(c);
+	else
+		compile_books(c);
+}
+
+static void compile_fcntl(struct compiler *c)
+{
+	const struct trace_event *ev = c->ev;
+	struct plan_args a = {.flags = ev->flags, .arg = ev->arg};
+	uint32_t slot;
+	uint16_t expect = PLAN_EXPECT_SUCCESS;
+
+	if (ev->flags == F_DUPFD || ev->flags == F_DUPFD_CLOEXEC) {
+		compile_dup(c, ev->flags == F_DUPFD_CLOEXEC);
+		return;
+	}
+	slot = compile_slot(c, ev->fd, ev->file);
+	if (slot == HANDLES_NONE || compile_slot_is_dead(c, slot)) {
+		if (!ev->file)
+			compile_books(c);
+		else
+			compile_skip(c);
+		return;
+	}
+	compile_begin(c);
+	order_read(c->order, &c->handles.slot[slot].r_slot);
+	switch (ev->flags) {
+	case F_SETFD:
+		handles_set_cloexec(&c->handles, c->pid, ev->fd, ev->arg & FD_CLOEXEC);
+		a.arg = FD_CLOEXEC; /* our own children must never inherit it */
+		break;
+	case F_GETFD: case F_GETFL: break;
+	case F_SETFL:
+		a.arg &= O_APPEND | O_DIRECT | O_NOATIME | O_NONBLOCK;
+		if (ev->result >= 0) {
+			struct description *d = handles_description(&c->handles, slot);
+
+			d->flags = (d->flags & ~(uint32_t)O_APPEND) | (a.arg & O_APPEND);
+		}
+		break;
+	case F_GETLK: case F_SETLK: case F_SETLKW: case F_OFD_GETLK: case F_OFD_SETLK: case F_OFD_SETLKW:
+		a.flags = F_GETLK;
+		if (handles_description(&c->handles, slot)->object)
+			order_write(c->order, &c->model.object[handles_description(&c->handles, slot)->object].r_lock);
+		break;
+	default: compile_skip(c); return;
+	}
+	compile_emit(c, slot, &a, expect);
+}
+
+void compile_handle_event(struct compiler *c)
+{
+	switch (c->ev->op) {
+	case TRACE_OP_CLOSE: compile_close(c); break;
+	case TRACE_OP_CLOSE_RANGE: compile_close_range(c); break;
+	case TRACE_OP_DUP: case TRACE_OP_DUP2: compile_dup(c, false); break;
+	case TRACE_OP_DUP3: compile_dup(c, c->ev->flags & O_CLOEXEC); break;
+	case TRACE_OP_FCNTL: compile_fcntl(c); break;
+	case TRACE_OP_RECV_FD: case TRACE_OP_PIDFD_GETFD: compile_received(c); break;
+	default: compile_open(c);
+	}
+}
+
+/* ---- processes ------------------------------------------------------------------------------------------------------------- */
+
+static void creator(struct compiler *c, struct thread *t, const struct thread *parent)
+{
+	if (parent->lane == PLAN_NONE) {
+		/* It had nothing to do yet itself: what its own creator did comes first. */
+		t->fork_lane = parent->fork_lane;
+		t->fork_sequence = parent->fork_sequence;
+		t->fork_ns = parent->fork_ns;
+		return;
+	}
+	t->fork_lane = parent->lane;
+	t->fork_sequence = c->plan->lane[parent->lane].operations;
+	t->fork_ns = c->lane[parent->lane].last_end_ns;
+}
+
+void compile_record_thread(struct compiler *c, const struct trace_thread *thread)
+{
+	uint32_t *clone, parent_pid = 0;
+	struct thread *t;
+
+	c->thread = grow(c->thread, &c->threads_room, (size_t)thread->id + 1, sizeof(*c->thread));
+	t = &c->thread[thread->id];
+	*t = (struct thread){.tid = thread->tid, .pid = thread->pid, .lane = PLAN_NONE, .fork_lane = PLAN_NONE, .alive = true};
+	clone = map_get(&c->clones, thread->tid);
+	if (clone && *clone) {
+		const struct clone *seen = &c->clone[*clone - 1];
+
+		t->fork_lane = seen->lane;
+		t->fork_sequence = seen->sequence;
+		t->fork_ns = seen->at_ns;
+		*clone = 0;
+	} else if (thread->parent && thread->parent < thread->id) {
+		creator(c, t, &c->thread[thread->parent]);
+	}
+	if (thread->parent && thread->parent < thread->id)
+		parent_pid = c->thread[thread->parent].pid;
+	handles_process(&c->handles, thread->pid, parent_pid == thread->pid ? 0 : parent_pid, false);
+	(*map_put(&c->living, thread->pid))++;
+	*map_put(&c->by_tid, thread->tid) = thread->id;
+}
+
+void compile_record_fd(struct compiler *c, const struct trace_fd *fd)
+{
+	uint32_t object = fd->file < c->model.files_room ? model_object_of(&c->model, fd->file) : 0, slot, *known;
+
+	if (fd->fd < 0 || fd->fd >= HANDLES_FD_MAX || !fd->file || fd->file >= c->model.files_room)
+		return;
+	handles_process(&c->handles, fd->pid, 0, false);
+	known = map_put(&c->fds_by_description, fd->description);
+	if (*known && fd->description) {
+		handles_bind(&c->handles, fd->pid, fd->fd, *known - 1, fd->flags & O_CLOEXEC);
+		return;
+	}
+	if (!object)
+		object = model_nameless(&c->model, fd->file);
+	slot = handles_open(&c->handles, HANDLES_NONE, object, fd->file, fd->flags);
+	handles_description(&c->handles, slot)->position = fd->position;
+	handles_bind(&c->handles, fd->pid, fd->fd, slot, fd->flags & O_CLOEXEC);
+	*known = slot + 1;
+	if (c->model.object[object].bits & OBJECT_SPECIAL) {
+		handles_description(&c->handles, slot)->flags |= DESCRIPTION_DEAD;
+		return;
+	}
+	c->start_open = grow(c->start_open, &c->start_opens_room, c->start_opens + 1, sizeof(*c->start_open));
+	c->start_open[c->start_opens++] =
+		(struct start_open){.slot = slot, .object = object, .flags = fd->flags, .position = fd->position};
+}
+
+static void compile_clone(struct compiler *c)
+{
+	const struct trace_event *ev = c->ev;
+	struct thread *parent = &c->thread[ev->thread], t = {.fork_lane = PLAN_NONE};
+	uint32_t child = (uint32_t)ev->result, *known;
+
+	compile_books(c);
+	if (ev->result <= 0 || ev->result > INT32_MAX)
+		return;
+	/* The child may have shown itself before: then everything was done at its first sign. */
+	known = map_get(&c->by_tid, child);
+	if (known && c->thread[*known].alive)
+		return;
+	creator(c, &t, parent);
+	c->clone = grow(c->clone, &c->clones_room, c->clones_n + 1, sizeof(*c->clone));
+	c->clone[c->clones_n] = (struct clone){.lane = t.fork_lane, .sequence = t.fork_sequence, .at_ns = t.fork_ns};
+	*map_put(&c->clones, child) = (uint32_t)++c->clones_n;
+	if (!(ev->flags & CLONE_THREAD))
+		handles_process(&c->handles, child, c->pid, ev->flags & CLONE_FILES);
+}
+
+static void closed(void *context, uint32_t slot)
+{
+	compile_close_slot(context, slot);
+}
+
+void compile_process_event(struct compiler *c)
+{
+	const struct trace_event *ev = c->ev;
+	struct thread *t = &c->thread[ev->thread];
+
+	switch (ev->op) {
+	case TRACE_OP_EXECVE: case TRACE_OP_EXECVEAT:
+		if (compile_paths(c, true, false) && ev->result == 0)
+			model_exists(&c->model, c->path, true, ev->file, OBJECT_FILE, &c->where);
+		else if (ev->result == -ENOENT && compile_paths(c, true, false))
+			model_absent(&c->model, c->path, true, ENOENT, &c->where);
+		if (ev->result == 0) {
+			compile_unmap_all(c, c->pid);
+			handles_exec(&c->handles, c->pid, closed, c);
+		}
+		compile_books(c);
+		break;
+	case TRACE_OP_EXIT: {
+		uint32_t *living = map_put(&c->living, c->pid);
+
+		if (t->alive && *living && !--*living) {
+			compile_unmap_all(c, c->pid);
+			handles_exit(&c->handles, c->pid, closed, c);
+		}
+		t->alive = false;
+		compile_books(c);
+		break;
+	}
+	default: compile_clone(c);
+	}
+}

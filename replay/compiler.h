@@ -1,0 +1,121 @@
+#pragma once
+#include "replay/compile.h"
+#include "replay/handles.h"
+#include "replay/model.h"
+#include "replay/ops.h"
+
+/* What the parts of the plan compiler share (compile*.c). */
+
+struct build_lane {
+	struct plan_op *op; /* the chunk being filled */
+	uint64_t *event;
+	uint32_t n, room;
+	uint64_t last_end_ns;
+};
+
+struct thread {
+	uint32_t tid, pid;
+	uint32_t lane; /* PLAN_NONE: no operation yet */
+	uint32_t fork_lane, fork_sequence; /* the creator's newest operation then */
+	uint64_t fork_ns;
+	bool alive;
+};
+
+struct clone { /* seen before the child's first sign */
+	uint32_t lane, sequence;
+	uint64_t at_ns;
+};
+
+struct mapping {
+	uint32_t pid, map, object; /* map: slot of the plan */
+	uint64_t address, low, high; /* low and high: what is still mapped, relative to address */
+	uint64_t offset;             /* in the file */
+	uint32_t r_map;
+	bool writable;
+};
+
+struct start_open {
+	uint32_t slot, object, flags;
+	int64_t position;
+};
+
+struct compiler {
+	struct plan *plan;
+	const struct record_source *source;
+	struct texts strings;
+	struct model model;
+	struct handles handles;
+	struct order *order;
+	struct build_lane *lane;
+	size_t lanes_room, plan_lanes_room;
+	struct thread *thread;
+	size_t threads_room;
+	struct map clones;     /* child's tid -> index of clone + 1 */
+	struct clone *clone;
+	size_t clones_n, clones_room;
+	struct map by_tid;     /* -> newest thread of that number */
+	struct map living;     /* pid -> threads */
+	struct map async;      /* thread << 32 | k -> lane + 1 */
+	struct map fds_by_description;
+	struct map xattrs;     /* object << 32 | name -> 1 */
+	struct mapping *mapping;
+	size_t mappings, mappings_room;
+	struct start_open *start_open;
+	size_t start_opens, start_opens_room;
+	struct plan_xattr *xattr; /* path holds the object until the end */
+	size_t xattrs_n, xattrs_room;
+	struct plan_resident *resident; /* path holds the object until the end */
+	size_t resident_n, resident_room;
+	uint64_t number; /* of the event */
+	uint64_t first_begin_ns, last_end_ns;
+	/* the current event */
+	const struct trace_event *ev;
+	uint32_t pid, current_lane;
+	char path[4096], path2[4096];
+	struct where where, where2;
+	uint8_t bits; /* more enum plan_bits for its operation */
+	int error;
+};
+
+/* The lane of the current event, made when it is the first one. */
+uint32_t compile_lane(struct compiler *c);
+
+/*
+ * Emits an operation for the current event. Between compile_begin and compile_emit the resources are touched. args holds everything;
+ * handle is the slot, or the path of a one-path operation.
+ */
+void compile_begin(struct compiler *c);
+void compile_emit(struct compiler *c, uint32_t handle, struct plan_args *args, uint16_t expect);
+/* The same for an operation that the recording does not have, before or after the current one. */
+void compile_hidden(struct compiler *c, enum trace_op op, uint32_t handle, struct plan_args *args);
+void compile_skip(struct compiler *c);  /* cannot be replayed: counted and named */
+void compile_books(struct compiler *c); /* its effect is in the plan; nothing to execute */
+
+/* Texts of the event's paths into c->path and c->path2 as absolute paths; false: not known well enough. */
+bool compile_paths(struct compiler *c, bool first, bool second);
+/* What is expected when the recording says `result`; full: it is a count that should equal `length`. */
+uint16_t compile_expect(struct compiler *c, struct plan_args *args, bool full);
+/* Results that say something about the recorded host and not about the file system: permissions, limits, signals. */
+bool compile_environmental(int64_t result);
+
+/* The slot of a descriptor of the current process; opens the file anew (counted) when the trace cannot explain it. */
+uint32_t compile_slot(struct compiler *c, int fd, uint32_t file);
+void compile_close_slot(struct compiler *c, uint32_t slot);
+bool compile_slot_is_dead(struct compiler *c, uint32_t slot);
+#define DESCRIPTION_DEAD 0x80000000u /* leads to something that is not replayed: a device, a FIFO */
+
+/* By kind of operation. */
+void compile_path_event(struct compiler *c);
+void compile_change_event(struct compiler *c);
+void compile_fd_event(struct compiler *c);
+void compile_handle_event(struct compiler *c);
+void compile_map_event(struct compiler *c);
+void compile_process_event(struct compiler *c);
+/* Prepares an xattr operation; false: cannot be replayed. */
+bool compile_xattr(struct compiler *c, uint32_t object, struct plan_args *a);
+void compile_unmap_all(struct compiler *c, uint32_t pid);
+
+void compile_record_thread(struct compiler *c, const struct trace_thread *thread);
+void compile_record_fd(struct compiler *c, const struct trace_fd *fd);
+
+void compile_finish(struct compiler *c);

@@ -1,0 +1,302 @@
+/* One operation of a plan as a system call. How each is replayed: replay/ops.c. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+
+#include "replay/call.h"
+#include "replay/ops.h"
+#include "replay/runtime.h"
+
+enum { FLOCK_PATIENCE_MS = 5000, IOV_PARTS = 1024 };
+
+#ifndef SYS_cachestat
+#define SYS_cachestat 451
+#endif
+
+static int descriptor(const struct lane *l, uint32_t slot)
+{
+	return slot == PLAN_NONE ? -1 : atomic_load_explicit(&l->run->slot[slot], memory_order_relaxed);
+}
+
+static const char *text(const struct lane *l, uint32_t path)
+{
+	return plan_text(l->run->plan, path);
+}
+
+/* Another part of the pool for every block, so that a deduplicating device finds few equal ones. */
+static const char *bytes_for(const struct lane *l, uint64_t offset, uint64_t length)
+{
+	uint64_t room = l->run->pool_bytes - length;
+
+	return l->run->pool + (room ? (offset * 0x9e3779b97f4a7c15ULL >> 20) % room & ~4095ULL : 0);
+}
+
+static int64_t open_slot(struct lane *l, uint32_t slot, const struct plan_args *a)
+{
+	struct open_how how = {.flags = a->flags | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+	int64_t fd;
+
+	if (a->flags & (O_CREAT | (O_TMPFILE & ~O_DIRECTORY)))
+		how.mode = a->mode;
+	fd = CALL4(SYS_openat2, l->run->root_fd, text(l, a->path), &how, sizeof(how));
+	if (fd >= 0 && slot != PLAN_NONE) {
+		l->run->slot_path[slot] = a->path;
+		atomic_store_explicit(&l->run->slot[slot], (int)fd, memory_order_relaxed);
+	} else if (fd >= 0) {
+		/* It was expected to fail. */
+		CALL1(SYS_close, fd);
+	}
+	return fd;
+}
+
+static int64_t close_slot(struct lane *l, uint32_t slot)
+{
+	int fd = descriptor(l, slot);
+
+	if (slot != PLAN_NONE)
+		atomic_store_explicit(&l->run->slot[slot], -1, memory_order_relaxed);
+	return CALL1(SYS_close, fd);
+}
+
+static int64_t dup_slot(struct lane *l, uint32_t from, uint32_t to)
+{
+	int64_t fd = CALL3(SYS_fcntl, descriptor(l, from), F_DUPFD_CLOEXEC, 0);
+
+	if (fd < 0 || to == PLAN_NONE)
+		return fd;
+	l->run->slot_path[to] = l->run->slot_path[from];
+	atomic_store_explicit(&l->run->slot[to], (int)fd, memory_order_relaxed);
+	return fd;
+}
+
+/* The vector of a readv or writev: as many parts as recorded, of equal length. */
+static int vector(struct lane *l, const struct plan_args *a, char *base)
+{
+	struct iovec *iov = l->iov;
+	uint64_t parts = a->arg > IOV_PARTS ? IOV_PARTS : a->arg ? a->arg : 1, part = a->length / parts;
+
+	for (uint64_t i = 0; i < parts; i++)
+		iov[i] = (struct iovec){.iov_base = base + i * part, .iov_len = i + 1 < parts ? part : a->length - part * (parts - 1)};
+	return (int)parts;
+}
+
+static int64_t execute_vector(struct lane *l, const struct plan_op *op, const struct plan_args *a)
+{
+	int fd = descriptor(l, op->handle);
+
+	switch (op->op) {
+	case TRACE_OP_READV: return CALL3(SYS_readv, fd, l->iov, vector(l, a, l->buffer));
+	case TRACE_OP_PREADV: return CALL5(SYS_preadv, fd, l->iov, vector(l, a, l->buffer), a->offset, 0);
+	case TRACE_OP_PREADV2: return CALL6(SYS_preadv2, fd, l->iov, vector(l, a, l->buffer), a->offset, 0, a->flags);
+	case TRACE_OP_WRITEV: return CALL3(SYS_writev, fd, l->iov, vector(l, a, (char *)bytes_for(l, a->offset, a->length)));
+	case TRACE_OP_PWRITEV:
+		return CALL5(SYS_pwritev, fd, l->iov, vector(l, a, (char *)bytes_for(l, a->offset, a->length)), a->offset, 0);
+	default:
+		return CALL6(SYS_pwritev2, fd, l->iov, vector(l, a, (char *)bytes_for(l, a->offset, a->length)), a->offset, 0, a->flags);
+	}
+}
+
+static int64_t execute_copy(struct lane *l, const struct plan_op *op, const struct plan_args *a)
+{
+	int in = descriptor(l, op->handle), out = descriptor(l, a->handle2);
+	int64_t from = (int64_t)a->offset, to = (int64_t)a->offset2;
+	int64_t *from_p = from < 0 ? NULL : &from, *to_p = to < 0 ? NULL : &to;
+
+	if (op->op == TRACE_OP_COPY_FILE_RANGE)
+		return CALL6(SYS_copy_file_range, in, from_p, out, to_p, a->length, 0);
+	/* A pipe or a socket stood at the other end. */
+	if (op->handle == PLAN_NONE)
+		return to_p ? CALL4(SYS_pwrite64, out, bytes_for(l, a->offset2, a->length), a->length, to)
+			    : CALL3(SYS_write, out, bytes_for(l, 0, a->length), a->length);
+	return CALL4(SYS_sendfile, a->handle2 == PLAN_NONE ? l->run->null_fd : out, in, from_p, a->length);
+}
+
+/* Waiting for a lock that a lost event never released must not hang the run. */
+static int64_t execute_flock(struct lane *l, int fd, int how)
+{
+	int64_t result = CALL2(SYS_flock, fd, how | LOCK_NB);
+
+	for (int ms = 0; result == -EWOULDBLOCK && !(how & LOCK_NB) && ms < FLOCK_PATIENCE_MS && !atomic_load(&l->run->stop); ms++) {
+		usleep(1000);
+		result = CALL2(SYS_flock, fd, how | LOCK_NB);
+	}
+	return result;
+}
+
+static int64_t execute_fcntl(int fd, const struct plan_args *a)
+{
+	struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+
+	if (a->flags == F_GETLK)
+		return CALL3(SYS_fcntl, fd, F_GETLK, &lock);
+	return CALL3(SYS_fcntl, fd, a->flags, a->arg);
+}
+
+static int64_t execute_map(struct lane *l, const struct plan_op *op, const struct plan_args *a)
+{
+	uint32_t number = op->op == TRACE_OP_MMAP ? a->handle2 : op->handle;
+	struct mapped *m = &l->run->map[number];
+	char *address = atomic_load_explicit(&m->address, memory_order_acquire);
+
+	if (op->op == TRACE_OP_MMAP) {
+		int64_t result = CALL6(SYS_mmap, NULL, a->length, a->arg, a->flags, descriptor(l, op->handle), a->offset);
+
+		if (result < 0 && result > -4096)
+			return result;
+		m->bytes = a->length;
+		atomic_store_explicit(&m->address, (char *)result, memory_order_release);
+		return 0;
+	}
+	if (!address)
+		return -ENOMEM;
+	switch (op->op) {
+	case TRACE_OP_MUNMAP: return CALL2(SYS_munmap, address + a->offset, a->length);
+	case TRACE_OP_MSYNC: return CALL3(SYS_msync, address + a->offset, a->length, a->flags);
+	case TRACE_OP_FAULT_READ: return CALL3(SYS_madvise, address + a->offset, a->length, MADV_POPULATE_READ);
+	case TRACE_OP_FAULT_WRITE: return CALL3(SYS_madvise, address + a->offset, a->length, MADV_POPULATE_WRITE);
+	default: return CALL3(SYS_madvise, address + a->offset, a->length, a->arg);
+	}
+}
+
+static int64_t execute_xattr(struct lane *l, const struct plan_op *op, const struct plan_args *a)
+{
+	const char *path = op->bits & PLAN_BY_SLOT ? "" : text(l, a->path), *name = text(l, a->path2);
+	int fd = replay_ops[op->op].by_path ? -1 : descriptor(l, op->handle);
+
+	switch (op->op) {
+	case TRACE_OP_SETXATTR: return CALL5(SYS_setxattr, path, name, l->run->pool, a->length, a->flags);
+	case TRACE_OP_LSETXATTR: return CALL5(SYS_lsetxattr, path, name, l->run->pool, a->length, a->flags);
+	case TRACE_OP_FSETXATTR: return CALL5(SYS_fsetxattr, fd, name, l->run->pool, a->length, a->flags);
+	case TRACE_OP_GETXATTR: return CALL4(SYS_getxattr, path, name, l->buffer, a->length);
+	case TRACE_OP_LGETXATTR: return CALL4(SYS_lgetxattr, path, name, l->buffer, a->length);
+	case TRACE_OP_FGETXATTR: return CALL4(SYS_fgetxattr, fd, name, l->buffer, a->length);
+	case TRACE_OP_LISTXATTR: return CALL3(SYS_listxattr, path, l->buffer, a->length);
+	case TRACE_OP_LLISTXATTR: return CALL3(SYS_llistxattr, path, l->buffer, a->length);
+	case TRACE_OP_FLISTXATTR: return CALL3(SYS_flistxattr, fd, l->buffer, a->length);
+	case TRACE_OP_REMOVEXATTR: return CALL2(SYS_removexattr, path, name);
+	case TRACE_OP_LREMOVEXATTR: return CALL2(SYS_lremovexattr, path, name);
+	default: return CALL2(SYS_fremovexattr, fd, name);
+	}
+}
+
+/* Looking at a path. The lane is in the sandbox: absolute paths begin at the replay's root. */
+static int64_t execute_path(struct lane *l, const struct plan_op *op, const struct plan_args *a)
+{
+	bool by_slot = op->bits & PLAN_BY_SLOT;
+	int at = by_slot ? descriptor(l, op->handle) : AT_FDCWD;
+	const char *path = by_slot ? "" : text(l, op->handle);
+	int flags = (int)a->flags | (by_slot ? AT_EMPTY_PATH : 0);
+	uint32_t uid = (uint32_t)(a->arg >> 32), gid = (uint32_t)a->arg;
+	char *to = l->buffer;
+
+	switch (op->op) {
+	case TRACE_OP_STAT: case TRACE_OP_LSTAT: case TRACE_OP_NEWFSTATAT: return CALL4(SYS_newfstatat, at, path, to, flags);
+	case TRACE_OP_STATX: return CALL5(SYS_statx, at, path, flags, (uint32_t)a->arg & 0x7fff, to);
+	case TRACE_OP_ACCESS: case TRACE_OP_FACCESSAT: return CALL3(SYS_faccessat, at, path, a->mode & 7);
+	case TRACE_OP_FACCESSAT2: return CALL4(SYS_faccessat2, at, path, a->mode & 7, flags);
+	case TRACE_OP_STATFS: return CALL2(SYS_statfs, path, to);
+	case TRACE_OP_READLINK: case TRACE_OP_READLINKAT: return CALL4(SYS_readlinkat, at, path, to, a->length > 4096 ? 4096 : a->length);
+	case TRACE_OP_TRUNCATE: return CALL2(SYS_truncate, path, a->length);
+	case TRACE_OP_CHMOD: case TRACE_OP_FCHMODAT: case TRACE_OP_FCHMODAT2: return CALL2(SYS_chmod, path, a->mode);
+	case TRACE_OP_CHOWN: case TRACE_OP_LCHOWN: case TRACE_OP_FCHOWNAT: return CALL5(SYS_fchownat, at, path, uid, gid, flags);
+	default: return CALL4(SYS_utimensat, at, by_slot ? NULL : path, NULL, by_slot ? 0 : flags);
+	}
+}
+
+static int64_t execute_change(struct lane *l, const struct plan_op *op, const struct plan_args *a)
+{
+	const char *path = text(l, op->handle), *path2 = text(l, a->path2);
+
+	switch (op->op) {
+	case TRACE_OP_MKDIR: case TRACE_OP_MKDIRAT: return CALL2(SYS_mkdir, path, a->mode);
+	case TRACE_OP_MKNOD: case TRACE_OP_MKNODAT: return CALL3(SYS_mknod, path, S_IFREG | a->mode, 0);
+	case TRACE_OP_RENAME: case TRACE_OP_RENAMEAT: return CALL2(SYS_rename, path, path2);
+	case TRACE_OP_RENAMEAT2: return CALL5(SYS_renameat2, AT_FDCWD, path, AT_FDCWD, path2, a->flags);
+	case TRACE_OP_LINK: case TRACE_OP_LINKAT: return CALL5(SYS_linkat, AT_FDCWD, path, AT_FDCWD, path2, a->flags);
+	case TRACE_OP_SYMLINK: case TRACE_OP_SYMLINKAT: return CALL2(SYS_symlink, path2, path);
+	default: return CALL3(SYS_unlinkat, AT_FDCWD, path, a->flags);
+	}
+}
+
+static int64_t execute_fd(struct lane *l, const struct plan_op *op, const struct plan_args *a)
+{
+	int fd = descriptor(l, op->handle);
+
+	switch (op->op) {
+	case TRACE_OP_LSEEK: return CALL3(SYS_lseek, fd, a->offset, a->arg);
+	case TRACE_OP_SYNC_FILE_RANGE: return CALL4(SYS_sync_file_range, fd, a->offset, a->length, a->flags);
+	case TRACE_OP_SYNC: return CALL1(SYS_syncfs, l->run->root_fd);
+	case TRACE_OP_SYNCFS: return CALL1(SYS_syncfs, fd);
+	case TRACE_OP_FTRUNCATE: return CALL2(SYS_ftruncate, fd, a->length);
+	case TRACE_OP_FALLOCATE: return CALL4(SYS_fallocate, fd, a->flags, a->offset, a->length);
+	case TRACE_OP_FSTATFS: return CALL2(SYS_fstatfs, fd, l->buffer);
+	case TRACE_OP_FCHMOD: return CALL2(SYS_fchmod, fd, a->mode);
+	case TRACE_OP_FCHOWN: return CALL3(SYS_fchown, fd, (uint32_t)(a->arg >> 32), (uint32_t)a->arg);
+	case TRACE_OP_FADVISE64: return CALL4(SYS_fadvise64, fd, a->offset, a->length, a->arg);
+	case TRACE_OP_READAHEAD: return CALL3(SYS_readahead, fd, a->offset, a->length);
+	case TRACE_OP_FLOCK: return execute_flock(l, fd, (int)a->flags);
+	case TRACE_OP_FCNTL:
+		if (a->flags == F_DUPFD || a->flags == F_DUPFD_CLOEXEC)
+			return dup_slot(l, op->handle, a->handle2);
+		return execute_fcntl(fd, a);
+	case TRACE_OP_DUP: case TRACE_OP_DUP2: case TRACE_OP_DUP3: return dup_slot(l, op->handle, a->handle2);
+	case TRACE_OP_CACHESTAT: {
+		uint64_t range[2] = {a->offset, a->length};
+
+		return CALL4(SYS_cachestat, fd, range, l->buffer, 0);
+	}
+	}
+	return -ENOSYS;
+}
+
+/* The arguments of a narrow operation, spread out. */
+static const struct plan_args *spread(const struct plan_op *op, struct plan_args *a)
+{
+	*a = (struct plan_args){.offset = op->offset, .path = op->handle};
+	switch (replay_ops[op->op].narrow) {
+	case NARROW_FLAGS: a->flags = op->length; break;
+	case NARROW_MODE: a->mode = op->length; break;
+	default: a->length = op->length;
+	}
+	return a;
+}
+
+int64_t execute(struct lane *l, const struct plan_op *op)
+{
+	struct plan_args narrow;
+	const struct plan_args *a = op->bits & PLAN_WIDE ? l->args : NULL;
+	uint64_t offset = a ? a->offset : op->offset, length = a ? a->length : op->length;
+
+	switch (op->op) {
+	case TRACE_OP_READ: return CALL3(SYS_read, descriptor(l, op->handle), l->buffer, length);
+	case TRACE_OP_PREAD64: return CALL4(SYS_pread64, descriptor(l, op->handle), l->buffer, length, offset);
+	case TRACE_OP_WRITE: return CALL3(SYS_write, descriptor(l, op->handle), bytes_for(l, offset, length), length);
+	case TRACE_OP_PWRITE64: return CALL4(SYS_pwrite64, descriptor(l, op->handle), bytes_for(l, offset, length), length, offset);
+	case TRACE_OP_FSYNC: return CALL1(SYS_fsync, descriptor(l, op->handle));
+	case TRACE_OP_FDATASYNC: return CALL1(SYS_fdatasync, descriptor(l, op->handle));
+	case TRACE_OP_FSTAT: return CALL2(SYS_fstat, descriptor(l, op->handle), l->buffer);
+	case TRACE_OP_CLOSE: return close_slot(l, op->handle);
+	case TRACE_OP_GETDENTS: case TRACE_OP_GETDENTS64: return CALL3(SYS_getdents64, descriptor(l, op->handle), l->buffer, length);
+	}
+	if (!a)
+		a = spread(op, &narrow);
+	switch (trace_ops[op->op].class) {
+	case TRACE_CLASS_OPEN: return open_slot(l, op->handle, a);
+	case TRACE_CLASS_READ: case TRACE_CLASS_WRITE: return execute_vector(l, op, a);
+	case TRACE_CLASS_COPY: return execute_copy(l, op, a);
+	case TRACE_CLASS_XATTR: return execute_xattr(l, op, a);
+	case TRACE_CLASS_MMAP: return execute_map(l, op, a);
+	}
+	if (op->op == TRACE_OP_MSYNC)
+		return execute_map(l, op, a);
+	switch (replay_ops[op->op].kind) {
+	case KIND_PATH: return execute_path(l, op, a);
+	case KIND_CHANGE: return execute_change(l, op, a);
+	default: return execute_fd(l, op, a);
+	}
+}

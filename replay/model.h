@@ -1,0 +1,123 @@
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "replay/map.h"
+#include "replay/texts.h"
+#include "trace/trace.h"
+
+/*
+ * What the recorded host's file system looked like: walks through the events once, learns from each result what must have existed
+ * before (the starting state) and keeps what exists now (the final tree in the end).
+ *
+ * A *name* is an entry of a directory; an *object* is what a name leads to. Directories are objects, so that a renamed directory
+ * keeps what is in it. What a name led to at the start and leads to now are kept apart; each is unknown until an event says it.
+ */
+enum { OBJECT_UNKNOWN = 0, OBJECT_ABSENT = UINT32_MAX, OBJECT_ROOT = 1 };
+
+enum object_kind { OBJECT_FILE, OBJECT_DIRECTORY, OBJECT_LINK };
+
+enum object_bits {
+	OBJECT_AT_START = 1 << 0, /* belongs to the starting state */
+	OBJECT_SPECIAL = 1 << 1,  /* a device, FIFO or socket in the recording; stands as an empty file */
+	OBJECT_SIZE_SET = 1 << 2, /* its size was changed by the recording: reads say nothing about the start any more */
+};
+
+struct object {
+	uint8_t kind, bits;
+	uint32_t mode; /* permissions at first sight or creation */
+	uint32_t target; /* text of a symbolic link */
+	uint32_t name; /* a name that leads or led to it */
+	uint32_t start_name; /* of the starting state; 0 when it had none */
+	uint64_t start_size, size;
+	uint64_t low_size; /* the smallest that it ever was */
+	/* resources of replay/order.h */
+	uint32_t r_size, r_children, r_lock;
+};
+
+struct name {
+	uint32_t directory, text;
+	uint32_t start, now; /* object, OBJECT_UNKNOWN or OBJECT_ABSENT */
+	uint32_t next;       /* another name in the same directory, 0 ends */
+	uint32_t resource;   /* of replay/order.h */
+};
+
+struct model_file { /* what the trace says about a file id */
+	uint32_t object; /* 0: not placed yet */
+	uint32_t path;   /* canonical, of the first sight */
+	uint32_t target;
+	uint32_t mode, nlink, bits;
+	uint64_t size;
+};
+
+enum { MODEL_WALK_MAX = 256 };
+
+/* Where a path leads. */
+struct where {
+	uint32_t directory; /* that holds the last name; 0 when the way there is not known or does not exist */
+	uint32_t name;      /* the last name; 0 when the path ends in "/", "." or ".." or the directory is missing */
+	uint32_t object;    /* or OBJECT_UNKNOWN, OBJECT_ABSENT */
+	bool missing;       /* the way to the directory is known not to exist */
+	uint32_t passed[MODEL_WALK_MAX]; /* names on the way, the last one excluded */
+	uint32_t passed_n;
+};
+
+struct model {
+	struct texts *strings;
+	struct object *object;
+	size_t objects, objects_room;
+	struct name *name;
+	size_t names, names_room;
+	uint32_t *first_name; /* of each object that is a directory */
+	size_t first_room;
+	struct map by_name; /* directory << 32 | text -> name */
+	struct model_file *file;
+	size_t files_room;
+	uint64_t conflicts;
+};
+
+void model_init(struct model *m, struct texts *strings);
+void model_release(struct model *m);
+
+/* Learns a file definition. path and target are texts of the trace; they are copied. */
+void model_define(struct model *m, const struct trace_file *file, const char *path, const char *target);
+
+/* Walks the path through what is known, following symbolic links (the last one only with follow). Creates unknown names on its way. */
+void model_walk(struct model *m, const char *path, bool follow, struct where *where);
+
+/* The same, but an operation succeeded there: whatever was unknown existed. file may be 0; kind is used when the trace does not say. */
+void model_exists(struct model *m, const char *path, bool follow, uint32_t file, enum object_kind kind, struct where *where);
+
+/*
+ * Something is made, replaced or looked for there: the way to it existed, the last name stays as it is. file: what is there
+ * afterwards, whose own path may show that the way goes through a symbolic link; may be 0.
+ */
+void model_reach(struct model *m, const char *path, bool follow, uint32_t file, struct where *where);
+
+/* An operation said ENOENT or ENOTDIR. */
+void model_absent(struct model *m, const char *path, bool follow, int error, struct where *where);
+
+/* The object of a file id, placed at its own path when no event has led there yet. 0 when it has no name. */
+uint32_t model_object_of(struct model *m, uint32_t file);
+/* An object for a file that has no name any more but was open at the start. */
+uint32_t model_nameless(struct model *m, uint32_t file);
+
+uint32_t model_new_object(struct model *m, enum object_kind kind, uint32_t mode);
+/* Changes of the name space by the recording. */
+void model_bind(struct model *m, uint32_t name, uint32_t object);
+void model_unbind(struct model *m, uint32_t name);
+void model_tie(struct model *m, uint32_t file, uint32_t object);
+
+/* A read at offset returned that many bytes: the file was that long. */
+void model_saw_bytes(struct model *m, uint32_t object, uint64_t offset, uint64_t result);
+/* Its size was seen to be exactly that. */
+void model_saw_size(struct model *m, uint32_t object, uint64_t size);
+void model_resize(struct model *m, uint32_t object, uint64_t size);
+/* A write or fallocate reached so far. */
+void model_extend(struct model *m, uint32_t object, uint64_t end);
+
+/* An entry so that the directory is not empty, for ENOTEMPTY. */
+void model_populate(struct model *m, uint32_t directory);
+
+/* The full path of a name of the starting state, or of now, as an index into strings. 0 when it hangs loose. */
+uint32_t model_path(struct model *m, uint32_t name, bool start);

@@ -1,0 +1,285 @@
+#include "replay/order.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+enum { RING = 1024 }; /* ends of the newest operations of a lane */
+
+struct access {
+	uint32_t lane, sequence;
+	uint64_t end_ns;
+};
+
+struct accesses {
+	struct access *item;
+	size_t n, room;
+};
+
+struct resource {
+	struct accesses writes, reads;
+};
+
+struct lane {
+	uint64_t *end_ns; /* ring, by sequence */
+	uint32_t newest;
+	struct map waited; /* other lane -> sequence already waited for */
+	uint32_t after_lane, after_sequence;
+};
+
+struct touch {
+	uint32_t resource;
+	bool write, wait, force;
+};
+
+struct order {
+	enum order_mode mode;
+	struct resource *resource;
+	size_t resources, resources_room;
+	struct lane *lane;
+	size_t lanes;
+	struct touch *touch;
+	size_t touches, touches_room;
+	struct plan_edge *edge;
+	size_t edges, edges_room;
+	uint32_t current;
+	uint64_t begin_ns;
+	struct access last; /* of any lane, for ORDER_TEMPORAL */
+};
+
+struct order *order_new(enum order_mode mode)
+{
+	struct order *o = calloc(1, sizeof(*o));
+
+	if (!o)
+		return NULL;
+	o->mode = mode;
+	o->resources = 1;
+	o->last.lane = PLAN_NONE;
+	return o;
+}
+
+void order_free(struct order *o)
+{
+	if (!o)
+		return;
+	for (size_t i = 0; i < o->resources && o->resource; i++) {
+		free(o->resource[i].writes.item);
+		free(o->resource[i].reads.item);
+	}
+	for (size_t i = 0; i < o->lanes; i++) {
+		free(o->lane[i].end_ns);
+		map_release(&o->lane[i].waited);
+	}
+	free(o->resource);
+	free(o->lane);
+	free(o->touch);
+	free(o->edge);
+	free(o);
+}
+
+static struct lane *lane_of(struct order *o, uint32_t lane)
+{
+	if (lane >= o->lanes) {
+		size_t room = o->lanes;
+
+		o->lane = grow(o->lane, &room, (size_t)lane + 1, sizeof(*o->lane));
+		for (size_t i = o->lanes; i < room; i++)
+			o->lane[i].after_lane = PLAN_NONE;
+		o->lanes = room;
+	}
+	return &o->lane[lane];
+}
+
+static void add_edge(struct order *o, uint32_t lane, uint32_t sequence)
+{
+	if (lane == o->current || !sequence)
+		return;
+	for (size_t i = 0; i < o->edges; i++)
+		if (o->edge[i].lane == lane) {
+			if (o->edge[i].sequence < sequence)
+				o->edge[i].sequence = sequence;
+			return;
+		}
+	o->edge = grow(o->edge, &o->edges_room, o->edges + 1, sizeof(*o->edge));
+	o->edge[o->edges++] = (struct plan_edge){.lane = lane, .sequence = sequence};
+}
+
+/* The newest operation of a lane that had ended at that time; 0 when the ring does not reach back so far. */
+static uint32_t newest_before(const struct lane *l, uint64_t time_ns)
+{
+	uint32_t low = l->newest > RING ? l->newest - RING : 0, high = l->newest;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low + 1) / 2;
+
+		if (l->end_ns[middle % RING] <= time_ns)
+			low = middle;
+		else
+			high = middle - 1;
+	}
+	return low && l->end_ns[low % RING] <= time_ns ? low : 0;
+}
+
+/*
+ * After an access of another lane. When the newest one overlapped with this operation, an older one may not have: the operation
+ * of that lane that had just ended stands for it.
+ */
+static bool after_access(struct order *o, const struct access *a)
+{
+	if (a->lane == o->current)
+		return true;
+	if (a->end_ns <= o->begin_ns) {
+		add_edge(o, a->lane, a->sequence);
+		return true;
+	}
+	add_edge(o, a->lane, newest_before(&o->lane[a->lane], o->begin_ns));
+	return false;
+}
+
+void order_begin(struct order *o, uint32_t lane, uint64_t begin_ns)
+{
+	lane_of(o, lane);
+	o->current = lane;
+	o->begin_ns = begin_ns;
+	o->touches = o->edges = 0;
+}
+
+static void touch(struct order *o, uint32_t *resource, struct touch how)
+{
+	if (o->mode != ORDER_RESOURCE && !how.force)
+		return;
+	if (!*resource) {
+		o->resource = grow(o->resource, &o->resources_room, o->resources + 1, sizeof(*o->resource));
+		*resource = (uint32_t)o->resources++;
+	}
+	o->touch = grow(o->touch, &o->touches_room, o->touches + 1, sizeof(*o->touch));
+	how.resource = *resource;
+	o->touch[o->touches++] = how;
+}
+
+void order_read(struct order *o, uint32_t *resource)
+{
+	touch(o, resource, (struct touch){.wait = true});
+}
+
+void order_force(struct order *o, uint32_t *resource)
+{
+	touch(o, resource, (struct touch){.write = true, .force = true});
+}
+
+void order_note(struct order *o, uint32_t *resource)
+{
+	touch(o, resource, (struct touch){0});
+}
+
+void order_write(struct order *o, uint32_t *resource)
+{
+	touch(o, resource, (struct touch){.wait = true, .write = true});
+}
+
+void order_peek(struct order *o, uint32_t resource)
+{
+	const struct resource *r;
+
+	if (!resource)
+		return;
+	r = &o->resource[resource];
+	for (size_t i = 0; i < r->writes.n; i++)
+		after_access(o, &r->writes.item[i]);
+}
+
+void order_all(struct order *o)
+{
+	if (o->mode != ORDER_RESOURCE)
+		return;
+	for (uint32_t i = 0; i < o->lanes; i++)
+		if (i != o->current && o->lane[i].end_ns)
+			add_edge(o, i, newest_before(&o->lane[i], o->begin_ns));
+}
+
+void order_after(struct order *o, uint32_t lane, uint32_t other, uint32_t sequence)
+{
+	struct lane *l = lane_of(o, lane);
+
+	lane_of(o, other);
+	l->after_lane = other;
+	l->after_sequence = sequence;
+}
+
+void order_drop(struct order *o)
+{
+	o->touches = o->edges = 0;
+}
+
+/* Waits for all of them; those that ended before this operation are covered by it from now on. */
+static void settle(struct order *o, struct accesses *list, bool remove)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < list->n; i++)
+		if (!after_access(o, &list->item[i]) || !remove)
+			list->item[kept++] = list->item[i];
+	list->n = kept;
+}
+
+static void remember(struct accesses *list, struct access a)
+{
+	for (size_t i = list->n; i--;)
+		if (list->item[i].lane == a.lane) {
+			list->item[i] = a;
+			return;
+		}
+	list->item = grow(list->item, &list->room, list->n + 1, sizeof(a));
+	list->item[list->n++] = a;
+}
+
+/* Leaves out what the lane has waited for before. */
+static void reduce(struct order *o, struct lane *l)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < o->edges; i++) {
+		uint32_t *waited = map_put(&l->waited, o->edge[i].lane);
+
+		if (*waited >= o->edge[i].sequence)
+			continue;
+		*waited = o->edge[i].sequence;
+		o->edge[kept++] = o->edge[i];
+	}
+	o->edges = kept;
+}
+
+uint32_t order_end(struct order *o, uint32_t sequence, uint64_t end_ns, const struct plan_edge **edges)
+{
+	struct lane *l = &o->lane[o->current];
+	struct access self = {.lane = o->current, .sequence = sequence, .end_ns = end_ns};
+
+	for (size_t i = 0; i < o->touches; i++) {
+		struct resource *r = &o->resource[o->touch[i].resource];
+
+		for (size_t k = 0; o->touch[i].force && k < r->writes.n; k++)
+			add_edge(o, r->writes.item[k].lane, r->writes.item[k].sequence);
+		if (o->touch[i].wait)
+			settle(o, &r->writes, o->touch[i].write);
+		if (o->touch[i].wait && o->touch[i].write)
+			settle(o, &r->reads, true);
+		if (o->touch[i].force)
+			r->writes.n = 0;
+		remember(o->touch[i].write ? &r->writes : &r->reads, self);
+	}
+	if (o->mode == ORDER_TEMPORAL && o->last.lane != PLAN_NONE)
+		add_edge(o, o->last.lane, o->last.sequence);
+	if (l->after_lane != PLAN_NONE) {
+		add_edge(o, l->after_lane, l->after_sequence);
+		l->after_lane = PLAN_NONE;
+	}
+	reduce(o, l);
+	if (!l->end_ns)
+		l->end_ns = calloc(RING, sizeof(*l->end_ns));
+	if (l->end_ns)
+		l->end_ns[sequence % RING] = end_ns;
+	l->newest = sequence;
+	o->last = self;
+	*edges = o->edge;
+	return (uint32_t)o->edges;
+}

@@ -1,0 +1,154 @@
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/hist.h"
+#include "replay/spool.h"
+#include "trace/trace.h"
+
+/*
+ * The plan: a trace compiled for replay. One lane per recorded thread (asynchronous requests that overlapped within a thread get
+ * lanes of their own), each a list of 32-byte operations in program order. Descriptors have become handle slots, addresses of
+ * mappings map slots, names texts below the sandbox's root. Nothing is parsed, allocated or locked while it runs.
+ * Big parts (operations, arguments, edges) lie in unlinked files and are mapped; the rest grows with the number of names and lanes.
+ */
+
+#define PLAN_NONE UINT32_MAX
+
+enum plan_bits {
+	PLAN_WIDE = 1 << 0,   /* offset is an index of struct plan_args, which has everything but handle and expect */
+	PLAN_BY_SLOT = 1 << 2, /* a path operation that was called with a descriptor and an empty path */
+	PLAN_HIDDEN = 1 << 1, /* put in by the compiler (a close at exit, a seek): executed, but no operation of the recording */
+};
+
+/* What result is expected; below 4096: that errno. */
+enum plan_expect {
+	PLAN_EXPECT_FULL = 0,         /* length bytes, or 0 where there is no length */
+	PLAN_EXPECT_VALUE = 0xfffd,   /* exactly args.result */
+	PLAN_EXPECT_SUCCESS = 0xfffe, /* any result >= 0 */
+	PLAN_EXPECT_ANY = 0xffff,     /* not compared */
+};
+
+struct plan_op {
+	uint64_t offset;      /* bytes; or index of arguments */
+	uint32_t length;      /* bytes; or flags or mode of a one-path operation */
+	uint32_t think_ns;    /* from the completion before it in the lane to its begin */
+	uint32_t recorded_ns; /* how long it took in the recording */
+	uint32_t handle;      /* handle slot, or the path (index into strings) of a path operation */
+	uint32_t edges;       /* 0: none; else index + 1 of the first */
+	uint8_t op;           /* enum trace_op */
+	uint8_t bits;
+	uint16_t expect;
+};
+_Static_assert(sizeof(struct plan_op) == 32, "plan_op is laid out for the cache");
+
+struct plan_args {
+	uint64_t offset, offset2, length, flags, arg;
+	int64_t result;
+	uint64_t think_ns, recorded_ns;
+	uint32_t path, path2;
+	uint32_t mode, handle2;
+};
+
+/* Wait until lane has completed its first `sequence` operations. */
+struct plan_edge {
+	uint32_t lane; /* top bit: another one follows */
+	uint32_t sequence;
+};
+#define PLAN_EDGE_MORE 0x80000000u
+
+struct plan_chunk { /* a run of operations of one lane */
+	uint64_t first;
+	uint32_t count;
+};
+
+struct plan_lane {
+	uint32_t thread;      /* id in the trace */
+	uint32_t operations;  /* hidden ones included */
+	uint32_t classes;     /* bit set of the classes in it */
+	uint64_t first_begin_ns; /* of the recording */
+	uint64_t longest_read, longest_write;
+	struct plan_chunk *chunk;
+	uint32_t chunks, chunks_room;
+};
+
+enum plan_entry_bits {
+	PLAN_ENTRY_NAMELESS = 1 << 0, /* open, but unlinked before the recording began: exists only as a handle */
+	PLAN_ENTRY_HIDDEN_CHILD = 1 << 1, /* put in so that a directory is not empty */
+};
+
+/* A name of the starting state or of the final tree. Sorted so that a directory comes before what is in it. */
+struct plan_entry {
+	uint32_t path;   /* index into strings, starts with '/' */
+	uint32_t target; /* text of a symbolic link */
+	uint32_t same_as; /* entry that this is a hard link to; PLAN_NONE */
+	uint32_t bits;
+	uint32_t mode; /* type and permissions; type is S_IFREG, S_IFDIR or S_IFLNK */
+	uint64_t size;
+	uint64_t xattr_size;
+};
+
+/* A descriptor that is open when the clock starts. */
+struct plan_open {
+	uint32_t slot;
+	uint32_t path;
+	uint32_t flags;
+	uint32_t same_as; /* slot whose description it shares (dup); PLAN_NONE */
+	int64_t position;
+};
+
+struct plan_resident { /* pages that were cached when the recording began */
+	uint32_t path;
+	uint64_t first_page, pages;
+};
+
+struct plan_xattr { /* an extended attribute of the starting state */
+	uint32_t path, name;
+	uint64_t size;
+};
+
+struct plan_array { /* a growing array */
+	void *item;
+	size_t n, room;
+};
+
+struct plan {
+	/* mapped */
+	const struct plan_op *op;
+	const uint64_t *event; /* number in the trace of each operation, for messages */
+	const struct plan_args *args;
+	const struct plan_edge *edge;
+	uint64_t ops, args_n, edges_n;
+	/* in memory */
+	struct plan_lane *lane;
+	uint32_t lanes;
+	const char *strings;
+	size_t strings_n;
+	struct plan_entry *start, *final;
+	uint32_t start_n, final_n;
+	uint32_t *absent; /* paths that must not exist at the start */
+	uint32_t absent_n;
+	struct plan_open *open;
+	uint32_t open_n;
+	struct plan_xattr *xattr;
+	uint32_t xattr_n;
+	struct plan_resident *resident;
+	uint32_t resident_n;
+	uint32_t slots, maps;
+	/* facts of the recording */
+	uint64_t events, first_begin_ns, recorded_elapsed_ns, lost;
+	uint64_t replayed, kept_books; /* events that become operations; that only the compiler needed */
+	uint64_t bytes, bytes_replayed; /* read and written */
+	uint64_t fallbacks;             /* descriptors that the trace could not explain */
+	uint64_t conflicts;             /* events that contradict what the trace said before */
+	uint64_t skipped[TRACE_OP_MAX];
+	struct hist *recorded[TRACE_CLASS_COUNT]; /* NULL: no operation of that class */
+	struct spool spool_op, spool_event, spool_args, spool_edge;
+};
+
+static inline const char *plan_text(const struct plan *p, uint32_t index)
+{
+	return p->strings + index;
+}
+
+void plan_release(struct plan *plan);

@@ -1,0 +1,578 @@
+/* iorig replay: from a trace to a run document. The phases are in the other files of this folder; here is their order. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/statvfs.h>
+#include <sys/sysinfo.h>
+#include <time.h>
+
+#include "lib/cleanup.h"
+#include "lib/clock.h"
+#include "lib/command.h"
+#include "lib/json.h"
+#include "lib/log.h"
+#include "lib/outfile.h"
+#include "lib/progress.h"
+#include "lib/sha256.h"
+#include "lib/stop.h"
+#include "replay/compile.h"
+#include "replay/document.h"
+#include "replay/sandbox.h"
+#include "replay/tick.h"
+
+static struct {
+	const char *root, *timing, *order, *engine, *cache, *out;
+	double speed, max_mismatch;
+	bool prepare_only, prepared, clean, json;
+} opt = {.timing = "asap", .order = "resource", .engine = "traced", .cache = "cold", .speed = 1, .max_mismatch = 0.1};
+
+static const struct option_row rows[] = {
+	{"root", 'r', "DIR", OPT_STRING, &opt.root, "an empty directory; everything happens in there"},
+	{"timing", 't', "MODE", OPT_STRING, &opt.timing, "asap (default), think: recorded pauses, schedule: recorded times"},
+	{"speed", 0, "X", OPT_DOUBLE, &opt.speed, "think and schedule X times as fast (default 1)"},
+	{"order", 0, "MODE", OPT_STRING, &opt.order, "resource (default), thread, temporal"},
+	{"engine", 'e', "ENGINE", OPT_STRING, &opt.engine, "traced (default), psync"},
+	{"cache", 'c', "STATE", OPT_STRING, &opt.cache, "page cache at the start: cold (default), traced, hot"},
+	{"prepare-only", 0, NULL, OPT_FLAG, &opt.prepare_only, "make and verify the starting state, replay nothing"},
+	{"prepared", 0, NULL, OPT_FLAG, &opt.prepared, "DIR holds the starting state already; verify it"},
+	{"max-mismatch", 0, "PERCENT", OPT_DOUBLE, &opt.max_mismatch, "more unexpected results make a failed run (default 0.1)"},
+	{"clean", 0, NULL, OPT_FLAG, &opt.clean, "remove everything from DIR in the end"},
+	{"output", 'o', "RUNDIR", OPT_STRING, &opt.out, "write run.json and run.hist there"},
+	{"json", 0, NULL, OPT_FLAG, &opt.json, "print run.json"},
+	{0},
+};
+
+struct session {
+	const char *trace;
+	char sha256[SHA256_HEX];
+	int root_fd;
+	struct plan plan;
+	struct totals totals;
+	struct runtime run;
+	struct run_result result;
+	struct state_work state;
+	struct tree_result tree;
+	struct run_report report;
+	struct system_disks disks;
+	uint64_t peak_dirty_bytes;
+	double resident_ratio;
+	enum replay_cache cache;
+	enum replay_timing timing;
+	enum order_mode order;
+};
+
+/* ---- options --------------------------------------------------------------------------------------------------------------- */
+
+static int choice(const char *text, const char *const *names)
+{
+	for (int i = 0; names[i]; i++)
+		if (!strcmp(text, names[i]))
+			return i;
+	return -1;
+}
+
+static int check_options(struct session *s, int argc, int first)
+{
+	int timing = choice(opt.timing, (const char *const[]){"asap", "think", "schedule", NULL});
+	int order = choice(opt.order, (const char *const[]){"resource", "thread", "temporal", NULL});
+	int cache = choice(opt.cache, (const char *const[]){"cold", "traced", "hot", NULL});
+
+	if (first != argc - 1)
+		return fail(EXIT_USAGE, "replay takes one trace; see 'iorig replay -h'");
+	if (!opt.root)
+		return fail(EXIT_USAGE, "replay needs --root DIR, an empty directory to work in");
+	if (timing < 0)
+		return fail(EXIT_USAGE, "--timing %s: there are asap, think and schedule", opt.timing);
+	if (order < 0)
+		return fail(EXIT_USAGE, "--order %s: there are resource, thread and temporal", opt.order);
+	if (cache < 0)
+		return fail(EXIT_USAGE, "--cache %s: there are cold, traced and hot", opt.cache);
+	if (choice(opt.engine, (const char *const[]){"traced", "psync", NULL}) < 0)
+		return fail(EXIT_USAGE, "--engine %s: there are traced and psync", opt.engine);
+	if (!(opt.speed > 0 && opt.speed < 1e9))
+		return fail(EXIT_USAGE, "--speed must be above 0");
+	if (!(opt.max_mismatch >= 0 && opt.max_mismatch <= 100))
+		return fail(EXIT_USAGE, "--max-mismatch must be 0 to 100 (percent)");
+	if (opt.prepare_only && opt.prepared)
+		return fail(EXIT_USAGE, "--prepare-only and --prepared exclude each other");
+	s->timing = (enum replay_timing)timing;
+	s->order = (enum order_mode)order;
+	s->cache = (enum replay_cache)cache;
+	return EXIT_DONE;
+}
+
+static int open_root(struct session *s)
+{
+	switch (sandbox_open(opt.root, opt.prepared, &s->root_fd)) {
+	case SANDBOX_OK: return EXIT_DONE;
+	case SANDBOX_IS_ROOT: return fail(EXIT_REFUSED, "--root %s is the root of this system; give an empty directory", opt.root);
+	case SANDBOX_NOT_EMPTY:
+		return fail(EXIT_REFUSED, "--root %s is not empty; give an empty directory, or --prepared when an earlier run prepared it", opt.root);
+	default: return fail(EXIT_FAILED, "--root %s: %s", opt.root, strerror(errno));
+	}
+}
+
+/* ---- compiling ------------------------------------------------------------------------------------------------------------- */
+
+static bool next(void *self, struct trace_record *record)
+{
+	return !stop_requested() && trace_reader_next(self, record);
+}
+
+static const char *string(void *self, uint32_t id)
+{
+	return trace_reader_string(self, id);
+}
+
+static void compile_progress(void *context, uint64_t events)
+{
+	progress_update(context, events, "%llu events", (unsigned long long)events);
+}
+
+static int interrupted(void)
+{
+	return fail(EXIT_FAILED, "interrupted by signal %d; no run document was written", stop_signal());
+}
+
+static int compile(struct session *s)
+{
+	struct trace_error error = {0};
+	struct trace_reader *reader = trace_reader_open(s->trace, &error);
+	struct record_source source = {.next = next, .string = string, .self = reader};
+	struct progress progress;
+	struct plan_options options = {.order = s->order, .progress = compile_progress, .context = &progress};
+	uint64_t began = clock_now_ns();
+	int rc;
+
+	if (!reader)
+		return fail(EXIT_FAILED, "%s: %s", s->trace, error.text);
+	progress_start(&progress, "compile", 0);
+	rc = plan_compile(&s->plan, &source, &options);
+	progress_finish(&progress);
+	error = *trace_reader_error(reader);
+	trace_reader_close(reader);
+	s->report.compile_ns = clock_now_ns() - began;
+	if (stop_requested())
+		return interrupted();
+	if (rc)
+		return fail(EXIT_FAILED, "%s: cannot store the plan in $TMPDIR or /var/tmp: %s", s->trace, strerror(-rc));
+	if (error.status == TRACE_TRUNCATED)
+		warn("%s: %s; what is there is replayed", s->trace, error.text);
+	else if (error.status != TRACE_OK)
+		return fail(EXIT_FAILED, "%s: %s", s->trace, error.text);
+	if (s->plan.lost)
+		warn("%s: %llu events were lost while it was recorded; results may differ for that", s->trace,
+		     (unsigned long long)s->plan.lost);
+	return EXIT_DONE;
+}
+
+/* ---- the starting state ---------------------------------------------------------------------------------------------------- */
+
+/* Runs a phase in the sandbox and shows how far it is. */
+static int in_sandbox(struct session *s, int (*function)(void *), const char *what, uint64_t total, const _Atomic uint64_t *done)
+{
+	struct sandbox box;
+	struct progress progress;
+	int rc = sandbox_start(&box, s->root_fd, function, s);
+
+	if (rc)
+		return rc;
+	progress_start(&progress, what, total);
+	while (!box.done) {
+		nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+		if (stop_requested())
+			s->run.stop = true;
+		if (done)
+			progress_update(&progress, *done, " ");
+	}
+	progress_finish(&progress);
+	return sandbox_join(&box);
+}
+
+static int create_phase(void *context)
+{
+	return state_create(&((struct session *)context)->state);
+}
+
+static int verify_phase(void *context)
+{
+	return state_verify(&((struct session *)context)->state);
+}
+
+static int check_room(struct session *s, struct state_need need)
+{
+	struct statvfs fs;
+
+	if (fstatvfs(s->root_fd, &fs))
+		return fail(EXIT_FAILED, "--root %s: %s", opt.root, strerror(errno));
+	if (need.bytes / fs.f_frsize > fs.f_bavail)
+		return fail(EXIT_FAILED, "--root %s: the starting state needs %.1f MiB and %.1f MiB are free; give a larger file system", opt.root,
+			    (double)need.bytes / 1048576, (double)fs.f_bavail * (double)fs.f_frsize / 1048576);
+	if (fs.f_files && need.inodes > fs.f_favail)
+		return fail(EXIT_FAILED, "--root %s: the starting state needs %llu inodes and %llu are free; give a larger file system", opt.root,
+			    (unsigned long long)need.inodes, (unsigned long long)fs.f_favail);
+	return EXIT_DONE;
+}
+
+static int state_failed(struct session *s, int rc)
+{
+	if (stop_requested())
+		return interrupted();
+	if (s->state.error.path)
+		return fail(EXIT_FAILED, "--root %s: %s %s: %s", opt.root, s->state.error.what, s->state.error.path, strerror(-rc));
+	return fail(EXIT_FAILED, "--root %s: cannot enter the sandbox (chroot): %s", opt.root, strerror(-rc));
+}
+
+static int prepare(struct session *s)
+{
+	struct state_need need = state_need(&s->plan);
+	uint64_t began = clock_now_ns();
+	int rc;
+
+	s->state = (struct state_work){.plan = &s->plan, .pool = s->run.pool, .pool_bytes = s->run.pool_bytes, .stop = &s->run.stop};
+	if (!opt.prepared) {
+		rc = check_room(s, need);
+		if (rc)
+			return rc;
+		rc = in_sandbox(s, create_phase, "prepare", need.bytes, &s->state.done);
+		if (rc)
+			return state_failed(s, rc);
+	}
+	rc = in_sandbox(s, verify_phase, "verify", 0, NULL);
+	if (rc)
+		return state_failed(s, rc);
+	if (syncfs(s->root_fd))
+		return fail(EXIT_FAILED, "--root %s: cannot write the starting state back: %s", opt.root, strerror(errno));
+	s->report.prepare_ns = clock_now_ns() - began;
+	return EXIT_DONE;
+}
+
+/* ---- the page cache -------------------------------------------------------------------------------------------------------- */
+
+static int forget_phase(void *context)
+{
+	cache_forget(&((struct session *)context)->plan);
+	return 0;
+}
+
+static int fill_phase(void *context)
+{
+	struct session *s = context;
+
+	cache_fill(&s->plan, s->cache == CACHE_HOT);
+	return 0;
+}
+
+static int look_phase(void *context)
+{
+	struct session *s = context;
+
+	s->resident_ratio = cache_resident_ratio(&s->plan);
+	return 0;
+}
+
+/* The plan itself must be in memory, whatever was dropped. */
+static void keep_plan(const struct plan *p)
+{
+	const struct spool *parts[] = {&p->spool_op, &p->spool_args, &p->spool_edge};
+	struct sysinfo box;
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		bytes += parts[i]->map_bytes;
+	if (sysinfo(&box))
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		if (parts[i]->map)
+			madvise(parts[i]->map, parts[i]->map_bytes,
+				bytes < (uint64_t)box.totalram * box.mem_unit / 8 ? MADV_POPULATE_READ : MADV_WILLNEED);
+}
+
+static int set_cache(struct session *s)
+{
+	int rc = 0;
+
+	if (s->cache == CACHE_TRACED && !s->plan.resident_n)
+		warn("the trace does not tell what was cached; starting cold (capture with --cache)");
+	if (s->cache != CACHE_HOT) {
+		rc = in_sandbox(s, forget_phase, "cache", 0, NULL);
+		if (!rc && (rc = cache_drop(s->root_fd)))
+			warn("cannot drop the page cache (%s); only the trace's own files were dropped", strerror(-rc));
+	}
+	if (s->cache != CACHE_COLD)
+		in_sandbox(s, fill_phase, "cache", 0, NULL);
+	in_sandbox(s, look_phase, "cache", 0, NULL);
+	keep_plan(&s->plan);
+	return stop_requested() ? interrupted() : EXIT_DONE;
+}
+
+/* ---- the replay ------------------------------------------------------------------------------------------------------------ */
+
+static int lanes_phase(void *context)
+{
+	struct session *s = context;
+	int rc = run_open_start(&s->run, &s->result);
+
+	return rc ? rc : run_lanes(&s->run, &s->result);
+}
+
+static int tree_phase(void *context)
+{
+	struct session *s = context;
+
+	run_close_rest(&s->run);
+	return tree_compare(&s->plan, &s->tree);
+}
+
+static uint64_t done_so_far(const struct session *s)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < s->plan.lanes; i++)
+		n += atomic_load_explicit(&s->run.lane[i].done, memory_order_relaxed);
+	return n;
+}
+
+static void watch(struct session *s, struct sandbox *box)
+{
+	struct progress progress;
+	uint64_t before = 0, before_ns = clock_now_ns();
+	double rate = 0;
+
+	progress_start(&progress, "replay", s->plan.ops);
+	while (!box->done) {
+		uint64_t dirty = system_dirty_bytes(), n, now;
+
+		if (dirty > s->peak_dirty_bytes)
+			s->peak_dirty_bytes = dirty;
+		if (stop_requested())
+			s->run.stop = true;
+		n = done_so_far(s);
+		now = clock_now_ns();
+		if (now - before_ns >= 1000000000) {
+			rate = (double)(n - before) * 1e9 / (double)(now - before_ns);
+			before = n;
+			before_ns = now;
+		}
+		progress_update(&progress, n, "%.0f ops/s, %llu unexpected", rate, (unsigned long long)s->totals.mismatched);
+		/* A short run must not wait for its watcher. */
+		for (int i = 0; i < 20 && !box->done; i++)
+			nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+	}
+	progress_finish(&progress);
+}
+
+static int clean_phase(void *context)
+{
+	(void)context;
+	return tree_remove();
+}
+
+static double cpu_seconds(void)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_SELF, &u);
+	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
+
+static int replay(struct session *s)
+{
+	struct system_sample before, after;
+	struct rusage usage;
+	struct sandbox box;
+	double cpu_s;
+	uint64_t began;
+	int rc;
+
+	s->report.ns_per_op = run_rehearse(&s->run);
+	system_disks_find(&s->disks, s->root_fd);
+	system_sample(&before, &s->disks);
+	clock_iso(s->report.started);
+	cpu_s = cpu_seconds();
+	rc = sandbox_start(&box, s->root_fd, lanes_phase, s);
+	if (!rc) {
+		watch(s, &box);
+		rc = sandbox_join(&box);
+	}
+	s->report.cpu_s = cpu_seconds() - cpu_s;
+	if (stop_requested())
+		return interrupted();
+	if (rc)
+		return fail(EXIT_FAILED, "replay stopped: %s: %s", s->result.why ? s->result.why : "sandbox", strerror(-rc));
+	began = clock_now_ns();
+	if (syncfs(s->root_fd))
+		return fail(EXIT_FAILED, "--root %s: the final sync failed: %s", opt.root, strerror(errno));
+	s->report.sync_ns = clock_now_ns() - began;
+	system_sample(&after, &s->disks);
+	s->report.system = system_document(&before, &after, s->peak_dirty_bytes);
+	getrusage(RUSAGE_SELF, &usage);
+	s->report.rss_bytes = (uint64_t)usage.ru_maxrss * 1024;
+	rc = in_sandbox(s, tree_phase, "compare", 0, NULL);
+	return rc ? fail(EXIT_FAILED, "--root %s: cannot read the final tree: %s", opt.root, strerror(-rc)) : EXIT_DONE;
+}
+
+/* ---- the report ------------------------------------------------------------------------------------------------------------ */
+
+static char *verdict(struct session *s)
+{
+	uint64_t compared = run_compared(&s->report), n = s->totals.mismatched, trees = s->tree.differences;
+	double limit = opt.max_mismatch / 100;
+	char *reason = NULL;
+	int rc = 0;
+
+	if (compared && (double)n > (double)compared * limit)
+		rc = asprintf(&reason, "%llu of %llu results were unexpected, the limit is %g %%", (unsigned long long)n,
+			      (unsigned long long)compared, opt.max_mismatch);
+	else if ((double)trees > (double)s->plan.final_n * limit)
+		rc = asprintf(&reason, "the final tree differs from the recording's in %llu of %u names", (unsigned long long)trees, s->plan.final_n);
+	return rc < 0 ? NULL : reason;
+}
+
+static void fill_report(struct session *s)
+{
+	struct run_report *r = &s->report;
+
+	r->plan = &s->plan;
+	r->totals = &s->totals;
+	r->run = &s->result;
+	r->tree = &s->tree;
+	r->trace_file = s->trace;
+	r->trace_sha256 = s->sha256;
+	r->timing = opt.timing;
+	r->order = opt.order;
+	r->engine = opt.engine;
+	r->cache = opt.cache;
+	r->speed = opt.speed;
+	r->max_mismatch_percent = opt.max_mismatch;
+	r->resident_ratio = s->resident_ratio;
+}
+
+static int write_documents(const struct session *s, const json_t *document)
+{
+	_cleanup_json_ json_t *histograms = run_histograms(&s->report);
+	_cleanup_free_ char *json = NULL, *hist = NULL, *text = NULL;
+	int rc = make_directories(opt.out);
+
+	if (asprintf(&json, "%s/run.json", opt.out) < 0 || asprintf(&hist, "%s/run.hist", opt.out) < 0)
+		return fail(EXIT_FAILED, "out of memory");
+	text = json_dumps(histograms, JSON_COMPACT);
+	if (!rc && text)
+		rc = outfile_write(hist, text, strlen(text));
+	/* Last: who sees run.json sees all of the run. */
+	if (!rc)
+		rc = json_write(json, document);
+	return rc ? fail(EXIT_FAILED, "%s: cannot write the run document: %s", opt.out, strerror(-rc)) : EXIT_DONE;
+}
+
+static void summary(const struct session *s, const json_t *document)
+{
+	const struct plan *p = &s->plan;
+	uint64_t ops = run_compared(&s->report);
+
+	printf("%llu operations by %u lanes in %.3f s (%.0f/s; recorded in %.3f s), then %.3f s to sync\n", (unsigned long long)ops, p->lanes,
+	       (double)s->result.elapsed_ns / 1e9, json_number(document, "ops_per_s", 0), (double)p->recorded_elapsed_ns / 1e9,
+	       (double)s->report.sync_ns / 1e9);
+	printf("coverage %.2f %% of operations, %.2f %% of bytes; %llu unexpected results; %llu differences in the final tree of %u names\n",
+	       100 * json_number(json_at(document, "coverage"), "ops_ratio", 0), 100 * json_number(json_at(document, "coverage"), "bytes_ratio", 0),
+	       (unsigned long long)s->totals.mismatched, (unsigned long long)s->tree.differences, p->final_n);
+	if (s->resident_ratio >= 0)
+		printf("cache %s: %.1f %% of the starting state resident; own cost %.1f ns an operation\n", opt.cache, 100 * s->resident_ratio,
+		       s->report.ns_per_op);
+	else
+		printf("own cost %.1f ns an operation\n", s->report.ns_per_op);
+}
+
+static int report(struct session *s)
+{
+	_cleanup_json_ json_t *document = NULL;
+	_cleanup_free_ char *reason = NULL;
+	int rc = EXIT_DONE;
+
+	fill_report(s);
+	s->report.reason = reason = verdict(s);
+	document = run_document(&s->report);
+	if (opt.out)
+		rc = write_documents(s, document);
+	if (opt.json) {
+		json_dumpf(document, stdout, JSON_INDENT(2));
+		putchar('\n');
+	} else {
+		summary(s, document);
+	}
+	if (rc)
+		return rc;
+	return reason ? fail(EXIT_FAILED, "the run failed: %s", reason) : EXIT_DONE;
+}
+
+static int session_run(struct session *s)
+{
+	struct run_options options = {.timing = s->timing, .speed = opt.speed};
+	int rc = compile(s);
+
+	if (rc)
+		return rc;
+	rc = run_init(&s->run, &s->plan, &options, &s->totals, s->root_fd);
+	if (rc)
+		return fail(EXIT_FAILED, "not enough memory for %u lanes: %s", s->plan.lanes, strerror(-rc));
+	rc = prepare(s);
+	if (rc || opt.prepare_only)
+		return rc;
+	tick_calibrate();
+	rc = set_cache(s);
+	if (!rc)
+		rc = replay(s);
+	if (!rc)
+		rc = report(s);
+	if (opt.clean && in_sandbox(s, clean_phase, "clean", 0, NULL))
+		warn("--root %s: not everything could be removed", opt.root);
+	return rc;
+}
+
+static int run(const struct command *self, int argc, char **argv)
+{
+	struct session *s;
+	int first = options_parse(self, argc, argv), rc;
+
+	if (first < 0)
+		return -first - 1;
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return fail(EXIT_FAILED, "out of memory");
+	s->root_fd = -1;
+	rc = check_options(s, argc, first);
+	if (!rc)
+		rc = open_root(s);
+	if (!rc) {
+		s->trace = argv[first];
+		stop_arm();
+		if (sha256_file(s->trace, s->sha256))
+			rc = fail(EXIT_FAILED, "%s: %s", s->trace, strerror(errno));
+		else if ((rc = sandbox_allow()))
+			rc = fail(EXIT_IMPOSSIBLE, "replay needs root or user namespaces for its sandbox: %s", strerror(-rc));
+	}
+	if (!rc) {
+		totals_init(&s->totals);
+		rc = session_run(s);
+		json_decref(s->report.system);
+		tree_result_release(&s->tree);
+		run_release(&s->run);
+		plan_release(&s->plan);
+		totals_release(&s->totals);
+	}
+	if (s->root_fd >= 0)
+		close(s->root_fd);
+	free(s);
+	return rc;
+}
+
+const struct command cmd_replay = {
+	.name = "replay",
+	.synopsis = "TRACE --root DIR [--timing MODE] [--order MODE] [--cache STATE] [-o RUNDIR]",
+	.summary = "replay a trace in a directory and measure it",
+	.group = "replay",
+	.options = rows,
+	.run = run,
+};

@@ -1,0 +1,267 @@
+#include "replay/run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <linux/membarrier.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "lib/clock.h"
+#include "replay/call.h"
+#include "replay/pool.h"
+#include "replay/run.h"
+#include "replay/tick.h"
+
+enum { STACK_BYTES = 256 * 1024, BUFFER_LEAST = 64 * 1024, IOV_BYTES = 1024 * 16, REHEARSED = 1 << 20, ROUNDS = 9 };
+#define POPULATE_MOST (1ULL << 20)
+
+static uint64_t longest_write(const struct plan *p)
+{
+	uint64_t longest = 1 << 20;
+
+	for (uint32_t i = 0; i < p->lanes; i++)
+		if (p->lane[i].longest_write > longest)
+			longest = p->lane[i].longest_write;
+	return longest;
+}
+
+static void *zeroed(size_t n, size_t bytes, size_t alignment)
+{
+	void *p = NULL;
+	size_t size = (n * bytes + alignment - 1) / alignment * alignment + alignment;
+
+	if (posix_memalign(&p, alignment, size))
+		return NULL;
+	return memset(p, 0, size);
+}
+
+int run_init(struct runtime *run, const struct plan *plan, const struct run_options *options, struct totals *totals, int root_fd)
+{
+	struct rlimit files;
+
+	*run = (struct runtime){.plan = plan, .timing = options->timing, .speed = options->speed, .totals = totals, .root_fd = root_fd,
+				.margin_ns = 20000};
+	run->null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	run->pool = pool_make(longest_write(plan) + (1 << 20), &run->pool_bytes);
+	if (!run->pool)
+		return -errno;
+	run->lane = zeroed(plan->lanes, sizeof(*run->lane), 64);
+	run->slot = zeroed(plan->slots, sizeof(*run->slot), 64);
+	run->slot_path = zeroed(plan->slots, sizeof(*run->slot_path), 64);
+	run->map = zeroed(plan->maps, sizeof(*run->map), 64);
+	if (!run->lane || !run->slot || !run->slot_path || !run->map)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < plan->slots; i++)
+		run->slot[i] = -1;
+	for (uint32_t i = 0; i < plan->lanes; i++) {
+		run->lane[i].run = run;
+		run->lane[i].plan = &plan->lane[i];
+		run->lane[i].number = i;
+		run->lane[i].wake_at = UINT32_MAX;
+	}
+	if (!getrlimit(RLIMIT_NOFILE, &files)) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+	run->no_barrier = CALL3(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) < 0;
+	return 0;
+}
+
+void run_release(struct runtime *run)
+{
+	free(run->lane);
+	free((void *)run->slot);
+	free(run->slot_path);
+	free(run->map);
+}
+
+/* ---- a lane's own memory --------------------------------------------------------------------------------------------------- */
+
+static size_t buffer_bytes(const struct lane *l)
+{
+	uint64_t n = l->plan->longest_read > BUFFER_LEAST ? l->plan->longest_read : BUFFER_LEAST;
+
+	return (size_t)(n + 4095) / 4096 * 4096 + IOV_BYTES;
+}
+
+static int lane_prepare(struct lane *l)
+{
+	size_t n = buffer_bytes(l);
+
+	l->stats = lane_stats_new(l->plan->classes, l->run->timing != TIMING_ASAP);
+	l->buffer = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (l->buffer == MAP_FAILED)
+		l->buffer = NULL;
+	if (!l->stats || !l->buffer)
+		return -ENOMEM;
+	l->iov = l->buffer + n - IOV_BYTES;
+	madvise(l->buffer, l->plan->longest_read < POPULATE_MOST ? l->plan->longest_read + 4096 : POPULATE_MOST, MADV_POPULATE_WRITE);
+	return 0;
+}
+
+static void lane_free(struct lane *l)
+{
+	if (l->buffer)
+		munmap(l->buffer, buffer_bytes(l));
+	lane_stats_free(l->stats);
+	l->buffer = NULL;
+	l->stats = NULL;
+}
+
+/* ---- the replayer's own cost ----------------------------------------------------------------------------------------------- */
+
+static int rehearse_lane(struct runtime *run, const struct plan_lane *from, uint64_t *left, uint64_t *ticks)
+{
+	struct plan_lane part = *from;
+	struct lane *l = zeroed(1, sizeof(*l), 64);
+	uint64_t n = 0;
+	int rc = -ENOMEM;
+
+	for (part.chunks = 0; part.chunks < from->chunks && n < *left; part.chunks++)
+		n += from->chunk[part.chunks].count;
+	if (l) {
+		l->run = run;
+		l->plan = &part;
+		l->wake_at = UINT32_MAX;
+		rc = lane_prepare(l);
+	}
+	if (!rc) {
+		uint64_t began = tick_now();
+
+		run->start_tick = began;
+		lane_run(l);
+		*ticks += tick_now() - began;
+		*left -= n < *left ? n : *left;
+	}
+	if (l)
+		lane_free(l);
+	free(l);
+	return rc;
+}
+
+double run_rehearse(struct runtime *run)
+{
+	struct totals aside, *real = run->totals;
+	enum replay_timing timing = run->timing;
+	double best = 0;
+
+	totals_init(&aside);
+	run->totals = &aside;
+	run->timing = TIMING_ASAP;
+	run->dry = true;
+	for (int round = 0; round < ROUNDS && !run->stop; round++) {
+		uint64_t left = REHEARSED, ticks = 0, n;
+		double ns;
+
+		for (uint32_t i = 0; i < run->plan->lanes && left; i++)
+			if (rehearse_lane(run, &run->plan->lane[i], &left, &ticks))
+				break;
+		n = REHEARSED - left;
+		ns = n ? (double)tick_ns(ticks) / (double)n : 0;
+		if (!round || ns < best)
+			best = ns;
+	}
+	run->dry = false;
+	run->timing = timing;
+	run->totals = real;
+	run->finished_ops = 0;
+	totals_release(&aside);
+	return best;
+}
+
+/* ---- the run --------------------------------------------------------------------------------------------------------------- */
+
+int run_open_start(struct runtime *run, struct run_result *result)
+{
+	const struct plan *p = run->plan;
+
+	for (uint32_t i = 0; i < p->open_n; i++) {
+		const struct plan_open *o = &p->open[i];
+		struct plan_args a = {.path = o->path, .flags = o->flags & (O_ACCMODE | O_APPEND | O_DIRECT | O_DIRECTORY | O_NOATIME | O_PATH)};
+		struct plan_op op = {.op = TRACE_OP_OPENAT, .bits = PLAN_WIDE, .handle = o->slot};
+		struct lane opener = {.run = run, .args = &a};
+		int64_t fd = execute(&opener, &op);
+
+		if (fd < 0) {
+			result->why = plan_text(p, o->path);
+			return (int)fd;
+		}
+		if (o->position > 0)
+			lseek((int)fd, o->position, SEEK_SET);
+	}
+	for (uint32_t i = 0; i < p->start_n; i++)
+		if (p->start[i].bits & PLAN_ENTRY_NAMELESS)
+			unlink(plan_text(p, p->start[i].path));
+	return 0;
+}
+
+static void *lane_thread(void *arg)
+{
+	struct lane *l = arg;
+	struct runtime *run = l->run;
+
+	prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
+	while (!atomic_load_explicit(&run->open_gate, memory_order_acquire))
+		CALL4(SYS_futex, &run->open_gate, FUTEX_WAIT_PRIVATE, 0, NULL);
+	lane_run(l);
+	totals_add_lane(run->totals, l->stats, l->plan->classes);
+	lane_free(l);
+	atomic_fetch_sub(&run->running, 1);
+	return NULL;
+}
+
+static int start_lanes(struct runtime *run, struct run_result *result)
+{
+	pthread_attr_t attr;
+	int rc = 0;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK_BYTES);
+	for (uint32_t i = 0; i < run->plan->lanes && !rc; i++) {
+		rc = lane_prepare(&run->lane[i]);
+		if (rc)
+			result->why = "memory for a lane";
+		else if ((rc = -pthread_create(&run->lane[i].thread, &attr, lane_thread, &run->lane[i])))
+			result->why = "a thread for each recorded thread (ulimit -u, kernel.threads-max)";
+		run->lane[i].started = !rc;
+		result->threads += !rc;
+	}
+	pthread_attr_destroy(&attr);
+	return rc;
+}
+
+int run_lanes(struct runtime *run, struct run_result *result)
+{
+	int rc;
+
+	prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
+	if (run->timing != TIMING_ASAP)
+		run->margin_ns = pace_calibrate();
+	rc = start_lanes(run, result);
+	if (rc)
+		run->stop = true;
+	run->running = result->threads;
+	run->start_ns = clock_now_ns();
+	run->start_tick = tick_now();
+	atomic_store_explicit(&run->open_gate, 1, memory_order_release);
+	CALL3(SYS_futex, &run->open_gate, FUTEX_WAKE_PRIVATE, INT_MAX);
+	for (uint32_t i = 0; i < run->plan->lanes; i++)
+		if (run->lane[i].started)
+			pthread_join(run->lane[i].thread, NULL);
+	result->elapsed_ns = clock_now_ns() - run->start_ns;
+	result->operations = run->finished_ops;
+	return rc ? rc : run->stop ? -EINTR : 0;
+}
+
+void run_close_rest(struct runtime *run)
+{
+	for (uint32_t i = 0; i < run->plan->slots; i++)
+		if (run->slot[i] >= 0)
+			close(run->slot[i]);
+}

@@ -1,0 +1,74 @@
+#pragma once
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "replay/plan.h"
+#include "replay/stats.h"
+
+/* A plan being replayed: what the lanes share, and what each has for itself. */
+
+enum replay_timing { TIMING_ASAP, TIMING_THINK, TIMING_SCHEDULE };
+
+struct mapped {
+	_Atomic(char *) address; /* NULL: not mapped */
+	uint64_t bytes;
+};
+
+struct lane {
+	/* Read by other lanes: on a cache line of its own. */
+	_Alignas(64) _Atomic uint32_t done; /* operations completed */
+	_Atomic uint32_t wake_at;           /* somebody sleeps until done reaches this; UINT32_MAX: nobody */
+	_Atomic uint32_t bell;              /* what they sleep on */
+	/* Its own. */
+	_Alignas(64) struct runtime *run;
+	const struct plan_lane *plan;
+	uint32_t number;
+	char *buffer; /* for what is read */
+	void *iov;    /* 1024 entries */
+	const struct plan_args *args; /* of the current operation when it is wide */
+	struct lane_stats *stats;
+	uint64_t waited_ns;
+	pthread_t thread;
+	bool started;
+};
+
+struct runtime {
+	const struct plan *plan;
+	struct lane *lane;
+	_Atomic int *slot;      /* handle slots: real descriptors, -1 */
+	uint32_t *slot_path;    /* what is open there, for messages */
+	struct mapped *map;
+	const char *pool;       /* random bytes to write, as long as the longest write */
+	uint64_t pool_bytes;
+	int root_fd, null_fd;
+	enum replay_timing timing;
+	double speed;
+	uint64_t margin_ns;     /* how early a sleeper wakes to hit its time */
+	uint64_t start_ns, start_tick;
+	bool dry;               /* no system calls: measures the replayer itself */
+	bool no_barrier;        /* membarrier(2) is missing */
+	_Atomic bool stop;
+	_Atomic uint32_t running; /* lanes */
+	_Atomic uint64_t finished_ops; /* of lanes that ended */
+	pthread_barrier_t gate;
+	_Atomic uint32_t open_gate; /* 0: wait, 1: go; futex */
+	struct totals *totals;
+	int error; /* why lanes could not be started */
+};
+
+/* Executes one operation, returns what the system call returned. */
+int64_t execute(struct lane *l, const struct plan_op *op);
+
+/* Waits until every edge of an operation is satisfied. False: the run is being stopped. */
+bool wait_for_edges(struct lane *l, uint32_t edges);
+/* After an operation: tells lanes that sleep. */
+void lane_publish(struct lane *l, uint32_t done);
+
+/* The body of a lane's thread; also the dry run. */
+void lane_run(struct lane *l);
+
+/* Sleeps until CLOCK_MONOTONIC reaches target, the last margin spinning. Returns how late it is. */
+uint64_t pace_until(struct runtime *run, uint64_t target_ns);
+uint64_t pace_calibrate(void);

@@ -1,0 +1,51 @@
+#pragma once
+#include <stdint.h>
+
+#include "replay/plan.h"
+
+/* The starting state: what the recorded host's file system held of the files that the recording touches. */
+
+struct state_need {
+	uint64_t bytes, inodes;
+};
+
+struct state_error {
+	int code;          /* -errno */
+	const char *path;  /* text of the plan */
+	char what[128];    /* "cannot create", ... */
+};
+
+struct state_need state_need(const struct plan *plan);
+
+/*
+ * All of these run in the sandbox (replay/sandbox.h). pool: incompressible bytes to fill files with. done: bytes so far, for progress.
+ * 0, or -errno and error filled in; -EINTR when *stop.
+ */
+struct state_work {
+	const struct plan *plan;
+	const char *pool;
+	uint64_t pool_bytes;
+	_Atomic uint64_t done;
+	const _Atomic _Bool *stop;
+	struct state_error error;
+};
+int state_create(struct state_work *w);
+/* Every name, type, size and link, and that what must not exist does not. */
+int state_verify(struct state_work *w);
+
+/* Compares what is there with the final tree of the plan. */
+struct tree_difference {
+	char *path;
+	const char *what; /* "missing", "unexpected", "type", "size", "target" */
+	uint64_t wanted, got; /* sizes */
+};
+struct tree_result {
+	uint64_t differences;
+	struct tree_difference first[20];
+	uint32_t first_n;
+};
+int tree_compare(const struct plan *plan, struct tree_result *result);
+void tree_result_release(struct tree_result *result);
+
+/* In the sandbox: removes everything in it, following nothing. 0 or the first error. */
+int tree_remove(void);

@@ -1,0 +1,186 @@
+#include "replay/stats.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "replay/map.h"
+
+int totals_init(struct totals *t)
+{
+	*t = (struct totals){.bin_ns = CELL_BIN_NS};
+	pthread_mutex_init(&t->lock, NULL);
+	return 0;
+}
+
+void totals_release(struct totals *t)
+{
+	for (int i = 0; i < TRACE_CLASS_COUNT; i++) {
+		free(t->latency[i]);
+		free(t->cell[i]);
+	}
+	free(t->lateness);
+	free(t->exemplar);
+	pthread_mutex_destroy(&t->lock);
+}
+
+static struct hist *new_hist(void)
+{
+	struct hist *h = malloc(sizeof(*h));
+
+	if (h)
+		hist_init(h);
+	return h;
+}
+
+struct lane_stats *lane_stats_new(uint32_t classes, bool paced)
+{
+	struct lane_stats *s = calloc(1, sizeof(*s));
+	bool good = s;
+
+	if (!s)
+		return NULL;
+	for (int i = 0; i < TRACE_CLASS_COUNT; i++)
+		if (classes & 1u << i)
+			good = (s->latency[i] = new_hist()) && good;
+	s->cell = calloc(TRACE_CLASS_COUNT, sizeof(*s->cell));
+	s->typical = calloc(TYPICAL, sizeof(*s->typical));
+	if (paced)
+		good = (s->lateness = new_hist()) && good;
+	if (good && s->cell && s->typical) {
+		s->bin_end_ns = CELL_BIN_NS;
+		return s;
+	}
+	lane_stats_free(s);
+	return NULL;
+}
+
+void lane_stats_free(struct lane_stats *s)
+{
+	if (!s)
+		return;
+	for (int i = 0; i < TRACE_CLASS_COUNT; i++)
+		free(s->latency[i]);
+	free(s->lateness);
+	free(s->cell);
+	free(s->typical);
+	free(s);
+}
+
+/* Two bins become one. */
+static void fold(struct totals *t)
+{
+	for (int i = 0; i < TRACE_CLASS_COUNT; i++) {
+		uint64_t *cell = t->cell[i];
+
+		if (!cell)
+			continue;
+		for (uint32_t b = 0; b < CELL_BINS / 2; b++)
+			for (uint32_t k = 0; k < CELL_BUCKETS; k++)
+				cell[b * CELL_BUCKETS + k] = cell[2 * b * CELL_BUCKETS + k] + cell[(2 * b + 1) * CELL_BUCKETS + k];
+		memset(cell + CELL_BINS / 2 * CELL_BUCKETS, 0, CELL_BINS / 2 * CELL_BUCKETS * sizeof(*cell));
+	}
+	t->bin_ns *= 2;
+	t->bins = (t->bins + 1) / 2;
+}
+
+void totals_add_cells(struct totals *t, struct lane_stats *s, uint32_t classes, uint64_t now_ns)
+{
+	/* The bin that is over is the one before its end. */
+	uint64_t at = s->bin_end_ns - 1;
+	uint32_t bin;
+
+	pthread_mutex_lock(&t->lock);
+	while (at / t->bin_ns >= CELL_BINS)
+		fold(t);
+	bin = (uint32_t)(at / t->bin_ns);
+	if (bin >= t->bins)
+		t->bins = bin + 1;
+	for (int i = 0; i < TRACE_CLASS_COUNT; i++) {
+		if (!(classes & 1u << i))
+			continue;
+		if (!t->cell[i])
+			t->cell[i] = calloc((size_t)CELL_BINS * CELL_BUCKETS, sizeof(*t->cell[i]));
+		for (uint32_t k = 0; k < CELL_BUCKETS && t->cell[i]; k++)
+			t->cell[i][bin * CELL_BUCKETS + k] += s->cell[i][k];
+		memset(s->cell[i], 0, sizeof(s->cell[i]));
+	}
+	s->bin_end_ns = (now_ns / t->bin_ns + 1) * t->bin_ns;
+	pthread_mutex_unlock(&t->lock);
+}
+
+static void add_exemplar(struct totals *t, const struct exemplar *e)
+{
+	t->exemplar = grow(t->exemplar, &t->exemplars_room, t->exemplars + 1, sizeof(*t->exemplar));
+	t->exemplar[t->exemplars++] = *e;
+}
+
+void totals_add_lane(struct totals *t, struct lane_stats *s, uint32_t classes)
+{
+	totals_add_cells(t, s, classes, s->bin_end_ns);
+	pthread_mutex_lock(&t->lock);
+	for (int i = 0; i < TRACE_CLASS_COUNT; i++) {
+		t->bytes[i] += s->bytes[i];
+		t->errors[i] += s->errors[i];
+		t->mismatches[i] += s->mismatches[i];
+		if (!s->latency[i] || !s->latency[i]->count)
+			continue;
+		if (!t->latency[i]) {
+			t->latency[i] = s->latency[i];
+			s->latency[i] = NULL;
+		} else {
+			hist_merge(t->latency[i], s->latency[i]);
+		}
+	}
+	if (s->lateness && !t->lateness) {
+		t->lateness = s->lateness;
+		s->lateness = NULL;
+	} else if (s->lateness) {
+		hist_merge(t->lateness, s->lateness);
+	}
+	for (uint32_t i = 0; i < s->slowest_n; i++)
+		add_exemplar(t, &s->slowest[i]);
+	for (uint32_t i = 0; i < s->typical_n; i++)
+		add_exemplar(t, &s->typical[i]);
+	pthread_mutex_unlock(&t->lock);
+}
+
+void totals_add_difference(struct totals *t, const struct difference *d)
+{
+	pthread_mutex_lock(&t->lock);
+	if (t->differences < DIFFERENCES)
+		t->difference[t->differences++] = *d;
+	pthread_mutex_unlock(&t->lock);
+}
+
+static void keep_slowest(struct lane_stats *s, const struct exemplar *e)
+{
+	uint32_t least = 0;
+
+	if (s->slowest_n < SLOWEST) {
+		s->slowest[s->slowest_n++] = *e;
+	} else {
+		for (uint32_t i = 1; i < SLOWEST; i++)
+			if (s->slowest[i].latency_ns < s->slowest[least].latency_ns)
+				least = i;
+		s->slowest[least] = *e;
+	}
+	if (s->slowest_n < SLOWEST)
+		return;
+	s->slowest_floor_ns = UINT64_MAX;
+	for (uint32_t i = 0; i < SLOWEST; i++)
+		if (s->slowest[i].latency_ns < s->slowest_floor_ns)
+			s->slowest_floor_ns = s->slowest[i].latency_ns;
+}
+
+void lane_stats_exemplar(struct lane_stats *s, const struct exemplar *e, uint8_t class)
+{
+	uint32_t window = (uint32_t)(e->t_ns / EXEMPLAR_WINDOW_NS) + 1;
+	uint32_t *seen = &s->seen_window[class][63 - __builtin_clzll(e->latency_ns | 1)];
+
+	if (e->latency_ns > s->slowest_floor_ns)
+		keep_slowest(s, e);
+	else if (*seen != window && s->typical_n < TYPICAL)
+		s->typical[s->typical_n++] = *e;
+	*seen = window;
+}
