@@ -115,7 +115,7 @@ const struct call calls[CALL_MAX] = {
 	ROW(dup,             DUP,             FD,              .fd = A0, .special = CALL_DUP),
 	ROW(dup2,            DUP2,            DUP2,            .fd = A0, .fd2 = A1, .special = CALL_DUP),
 	ROW(dup3,            DUP3,            DUP2,            .fd = A0, .fd2 = A1, .flags = A2, .special = CALL_DUP),
-	ROW(chdir,           CHDIR,           PATH,            .special = CALL_CHDIR),
+	ROW(chdir,           CHDIR,           CHDIR,           .special = CALL_CHDIR),
 	ROW(fchdir,          FCHDIR,          FD,              .fd = A0, .special = CALL_CHDIR),
 	ROW(cachestat,       CACHESTAT,       FD,              .fd = A0),
 

@@ -214,7 +214,7 @@ static bool path_of(struct drain *d, struct drained *e, const struct rec_place *
 
 	*string = 0;
 	*name = NULL;
-	if (!length)
+	if (!length && !(has_base && e->call->shape == SHAPE_CHDIR))
 		return true;
 	if (has_base) {
 		struct name *directory = places_find(&d->places, base);
@@ -222,9 +222,10 @@ static bool path_of(struct drain *d, struct drained *e, const struct rec_place *
 		if (directory) {
 			memcpy(whole, directory->text, directory->length);
 			n = directory->length;
-			whole[n++] = '/';
-			if (text[0] == '/')
-				n--; /* inside a chroot */
+			if (!length || text[0] != '/') /* one with '/' is inside a chroot */
+				whole[n++] = '/';
+			if (!length && n > 1)
+				n--;
 		} else {
 			e->event.bits |= TRACE_EV_PATH_UNRESOLVED;
 		}
@@ -250,6 +251,34 @@ static bool path_of(struct drain *d, struct drained *e, const struct rec_place *
 	return true;
 }
 
+/*
+ * A directory was renamed while it was the base of its own name (current directory, or a descriptor): the kernel says where it is afterwards. The
+ * call began with it at its old place.
+ */
+static void renamed_base(struct drain *d, struct drained *e, const struct rec_path *p, const char *text)
+{
+	const struct rec_place *base[2] = {&p->base1, &p->base2};
+	const char *part[2] = {text, text + p->length1};
+	uint32_t length[2] = {p->length1, p->length2}, *string[2] = {&e->event.path, &e->event.path2};
+
+	for (int i = 0; i < 2 && e->name && e->name2; i++) {
+		const struct name *at = part[i][0] == '/' ? NULL : places_find(&d->places, base[i]), *to = e->name2;
+		size_t tail;
+
+		if (!at || at->length < to->length || memcmp(at->text, to->text, to->length) ||
+		    (at->length > to->length && at->text[to->length] != '/'))
+			continue;
+		tail = at->length - to->length;
+		if (e->name->length + tail + 1 + length[i] > sizeof(d->text[1]))
+			continue;
+		memcpy(d->text[1], e->name->text, e->name->length);
+		memcpy(d->text[1] + e->name->length, at->text + to->length, tail);
+		d->text[1][e->name->length + tail] = '/';
+		memcpy(d->text[1] + e->name->length + tail + 1, part[i], length[i]);
+		*string[i] = trace_writer_string(d->writer, d->text[1], e->name->length + tail + 1 + length[i]);
+	}
+}
+
 /* Both paths of a record, in the order of the trace's fields. */
 static bool paths_of(struct drain *d, struct drained *e, const struct rec_path *p)
 {
@@ -272,6 +301,8 @@ static bool paths_of(struct drain *d, struct drained *e, const struct rec_path *
 		ev->path2 = p->length2 ? trace_writer_string(d->writer, text + p->length1, p->length2) : 0;
 	else if (!path_of(d, e, &p->base2, bits & REC_BASE2, text + p->length1, p->length2, false, &ev->path2, &e->name2))
 		return false;
+	if (e->call->special == CALL_RENAME && !ev->result)
+		renamed_base(d, e, p, text);
 	return true;
 }
 

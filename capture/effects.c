@@ -1,7 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
-#include <sched.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -22,6 +22,8 @@ static void existed(struct drain *d, struct name *name, uint32_t mode)
 {
 	struct file_sight sight = {.mode = mode, .bits = TRACE_FILE_SIZE_LATE, .seen_ns = d->names.now_ns};
 
+	if (!name->file && name->made)
+		names_look(&d->names, name);
 	if (name->file)
 		return;
 	if (name->created)
@@ -34,20 +36,20 @@ static void gone(struct drain *d, struct name *name)
 {
 	if (name->kind == NAME_LINK || name->kind == NAME_DIRECTORY)
 		d->epoch++;
-	name->kind = NAME_ABSENT;
-	name->file = 0;
-	name->looked = true;
-	name->created = true;
+	names_forget(name);
 }
 
-static void came(struct drain *d, struct name *name, enum name_kind kind, uint32_t file)
+/* A name that the call has made. The trace is told about it when somebody uses it. */
+static void came(struct drain *d, struct name *name, enum name_kind kind, const char *target)
 {
-	if (kind != NAME_OTHER)
-		d->epoch++;
+	d->epoch++;
+	free(name->target);
+	name->target = target ? strdup(target) : NULL;
 	name->kind = (uint8_t)kind;
 	name->created = true;
-	name->looked = true;
-	name->file = file;
+	name->made = true;
+	name->looked = false;
+	name->file = 0;
 }
 
 static void on_unlink(struct drain *d, struct drained *e, bool directory)
@@ -74,7 +76,8 @@ static void on_rename(struct drain *d, struct drained *e)
 			from->kind = NAME_DIRECTORY;
 	}
 	e->event.file = from->file;
-	e->event.file2 = to->file;
+	/* A directory that was its own base has been announced at its new place already. */
+	e->event.file2 = from->kind == NAME_DIRECTORY && to->file == from->file ? 0 : to->file;
 	if (from->kind != NAME_OTHER && from->kind != NAME_UNKNOWN)
 		d->epoch++;
 	if (from->kind == NAME_DIRECTORY)
@@ -82,16 +85,16 @@ static void on_rename(struct drain *d, struct drained *e)
 	names_move(&d->names, from, to, exchange);
 }
 
-static void on_symlink(struct drain *d, struct drained *e, const char *target)
+static void on_symlink(struct drain *d, struct drained *e)
 {
-	if (!e->name2)
+	const struct rec_path *p = (const struct rec_path *)e->record;
+	char target[STRING_MAX];
+
+	if (!e->name2 || p->length1 >= sizeof(target))
 		return;
-	came(d, e->name2, NAME_LINK, 0);
-	/* Its text, as readlink tells it; the call's own text is in the event. */
-	(void)target;
-	e->name2->looked = false;
-	names_look(&d->names, e->name2);
-	e->name2->looked = true;
+	memcpy(target, p + 1, p->length1);
+	target[p->length1] = 0;
+	came(d, e->name2, NAME_LINK, target);
 }
 
 /* Success on a path without a descriptor or a stat buffer: what it led to is looked at now, once. */
@@ -116,6 +119,8 @@ static void on_failure(struct drain *d, struct drained *e)
 		if (e->name2 && !e->name2->file)
 			names_look(&d->names, e->name2);
 	}
+	if (e->name2 && !e->event.file2)
+		e->event.file2 = e->name2->file;
 }
 
 static void on_mapping(struct drain *d, struct drained *e)
@@ -176,13 +181,16 @@ static void on_success(struct drain *d, struct drained *e)
 	case CALL_RENAME: on_rename(d, e); break;
 	case CALL_MKDIR:
 		if (e->name)
-			came(d, e->name, NAME_DIRECTORY, 0);
+			came(d, e->name, NAME_DIRECTORY, NULL);
 		break;
-	case CALL_SYMLINK: on_symlink(d, e, NULL); break;
+	case CALL_SYMLINK: on_symlink(d, e); break;
 	case CALL_LINK:
 		look(d, e);
-		if (e->name2)
-			came(d, e->name2, NAME_OTHER, e->event.file);
+		if (e->name2) {
+			names_forget(e->name2);
+			e->name2->kind = NAME_OTHER;
+			e->name2->file = e->event.file;
+		}
 		break;
 	case CALL_FORK:
 	case CALL_CLONE3: on_clone(d, e); break;

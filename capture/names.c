@@ -118,36 +118,68 @@ static bool born_later(const struct names *names, const struct statx *st)
 	return (st->stx_mask & STATX_BTIME) && born_ns + names->slack_ns > names->start_realtime_ns + names->now_ns;
 }
 
-void names_look(struct names *names, struct name *name)
+/* A name that a recorded call has made, and that is gone already: what it was is known from that call. */
+static void tell_made(struct names *names, struct name *name)
+{
+	struct file_sight sight = {.seen_ns = names->now_ns, .bits = TRACE_FILE_CREATED};
+
+	if (name->kind == NAME_DIRECTORY)
+		sight.mode = S_IFDIR | 0755;
+	else if (name->kind == NAME_LINK && name->target)
+		sight.mode = S_IFLNK | 0777;
+	else
+		return;
+	if (name->target) {
+		sight.size = strlen(name->target);
+		sight.target = trace_writer_string(names->writer, name->target, sight.size);
+	}
+	sight.path = names_string(names, name);
+	name->file = files_see(names->files, &sight);
+}
+
+static void look_at(struct names *names, struct name *name, const struct statx *st)
 {
 	struct file_sight sight = {.seen_ns = names->now_ns};
-	struct statx st;
 
-	if (name->looked)
-		return;
-	if (statx(AT_FDCWD, name->length ? name->text : "/", AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, &st)) {
-		name->kind = NAME_ABSENT;
-		return;
-	}
-	if (born_later(names, &st))
-		return;
-	name->looked = true;
-	name->kind = (uint8_t)kind_of(st.stx_mode);
+	name->kind = (uint8_t)kind_of(st->stx_mode);
 	if (name->kind == NAME_LINK) {
 		read_target(name);
 		if (name->target)
 			sight.target = trace_writer_string(names->writer, name->target, strlen(name->target));
 	}
-	if (!S_ISREG(st.stx_mode) && !S_ISDIR(st.stx_mode) && !S_ISLNK(st.stx_mode))
+	if (!S_ISREG(st->stx_mode) && !S_ISDIR(st->stx_mode) && !S_ISLNK(st->stx_mode))
 		return;
-	sight.dev = (uint64_t)st.stx_dev_major << 20 | st.stx_dev_minor;
-	sight.ino = st.stx_ino;
-	sight.mode = st.stx_mode;
-	sight.nlink = st.stx_nlink;
-	sight.size = st.stx_size;
-	sight.bits = (name->created ? TRACE_FILE_CREATED : 0) | (S_ISREG(st.stx_mode) ? TRACE_FILE_SIZE_LATE : 0);
+	sight.dev = (uint64_t)st->stx_dev_major << 20 | st->stx_dev_minor;
+	sight.ino = st->stx_ino;
+	sight.mode = st->stx_mode;
+	sight.nlink = st->stx_nlink;
+	sight.size = st->stx_size;
+	sight.bits = (name->created ? TRACE_FILE_CREATED : 0) | (S_ISREG(st->stx_mode) ? TRACE_FILE_SIZE_LATE : 0);
 	sight.path = names_string(names, name);
 	name->file = files_see(names->files, &sight);
+}
+
+void names_look(struct names *names, struct name *name)
+{
+	bool made = name->made;
+	struct statx st;
+
+	if (name->looked)
+		return;
+	name->made = false;
+	if (statx(AT_FDCWD, name->length ? name->text : "/", AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, &st) ||
+	    (made && kind_of(st.stx_mode) != (enum name_kind)name->kind)) {
+		if (made)
+			tell_made(names, name);
+		else
+			name->kind = NAME_ABSENT;
+		name->looked = made;
+		return;
+	}
+	if (born_later(names, &st))
+		return;
+	name->looked = true;
+	look_at(names, name, &st);
 }
 
 /* At the end of a path only links matter: whatever else is there, the call itself says more about it. */
@@ -155,7 +187,7 @@ static void peek(struct names *names, struct name *name)
 {
 	char byte;
 
-	if (name->looked || name->peeked)
+	if (name->looked || name->peeked || name->made)
 		return;
 	name->peeked = true;
 	if (readlink(name->text, &byte, 1) == 1)
@@ -242,7 +274,8 @@ struct name *names_resolve(struct names *names, const char *path, size_t length,
 		name = here;
 		rest = after;
 		if (rest[strspn(rest, "/")]) {
-			names_look(names, name);
+			if (!name->made)
+				names_look(names, name);
 		} else {
 			if (!follow && *rest != '/')
 				break;
@@ -268,14 +301,16 @@ static void swap_state(struct name *a, struct name *b)
 	a->kind = b->kind;
 	a->created = b->created;
 	a->looked = b->looked;
+	a->made = b->made;
 	b->target = old.target;
 	b->file = old.file;
 	b->kind = old.kind;
 	b->created = old.created;
 	b->looked = old.looked;
+	b->made = old.made;
 }
 
-static void forget(struct name *name)
+void names_forget(struct name *name)
 {
 	free(name->target);
 	name->target = NULL;
@@ -283,6 +318,7 @@ static void forget(struct name *name)
 	name->kind = NAME_ABSENT;
 	name->created = true; /* what comes there later is new */
 	name->looked = true;
+	name->made = false;
 }
 
 static bool below(const struct name *name, const struct name *directory)
@@ -325,7 +361,7 @@ static void move_below(struct names *names, const struct name *from, const struc
 			continue;
 		swap_state(list[i], other);
 		if (!exchange)
-			forget(list[i]);
+			names_forget(list[i]);
 	}
 	free(list);
 }
@@ -338,5 +374,5 @@ void names_move(struct names *names, struct name *from, struct name *to, bool ex
 		move_below(names, from, to, exchange);
 	swap_state(from, to);
 	if (!exchange)
-		forget(from);
+		names_forget(from);
 }

@@ -19,6 +19,7 @@ struct name {
 	uint8_t kind;
 	bool created; /* came into being during the recording */
 	bool looked;  /* its kind was asked from the file system or told by a call */
+	bool made;    /* by a recorded call, which told kind and target; not in the trace yet */
 	bool peeked;  /* asked whether it is a link */
 	char text[];
 };
@@ -50,4 +51,6 @@ void names_look(struct names *names, struct name *name);
 uint32_t names_string(struct names *names, struct name *name);
 /* rename(2) has succeeded: everything below a directory moves too. */
 void names_move(struct names *names, struct name *from, struct name *to, bool exchange);
+/* Nothing is there any more; what comes there later is new. */
+void names_forget(struct name *name);
 void names_release(struct names *names);

@@ -30,6 +30,7 @@ enum call_shape {
 	SHAPE_CREAT,	   /* the same, always truncating */
 	SHAPE_OPENAT,	   /* base in 0, path in 1; result is a descriptor */
 	SHAPE_OPENAT2,	   /* the same, struct open_how in 2 */
+	SHAPE_CHDIR,	   /* the same, and when it succeeds a relative one cannot be told: the new directory is */
 	SHAPE_PATH,	   /* path in 0 */
 	SHAPE_PATHAT,	   /* base in 0, path in 1 */
 	SHAPE_PATH_PATH,   /* paths in 0 and 1 */

@@ -28,6 +28,8 @@ char LICENSE[] SEC("license") = "GPL";
 const volatile struct config cfg SEC(".rodata.config");
 
 #define O_TRUNC 01000
+#define O_TMPFILE_BIT 020000000
+#define EBADF 9
 #define MAP_ANONYMOUS 0x20
 #define AT_FDCWD -100
 #define FMODE_CREATED 0x100000
@@ -507,10 +509,12 @@ static __always_inline int filtered(const struct call *c)
 
 static __always_inline int done(const struct call *c, bool written)
 {
-	if (written)
-		c->counters->emitted[c->class & (CLASS_MAX - 1)]++;
-	else
+	if (!written)
 		c->counters->dropped[c->class & (CLASS_MAX - 1)]++;
+	else
+		c->counters->emitted[c->class & (CLASS_MAX - 1)]++;
+	if (c->bits & REC_UNPAIRED)
+		c->counters->unpaired++;
 	return 0;
 }
 
@@ -574,12 +578,20 @@ static __always_inline int emit_path(const struct call *c, struct scratch *s, co
 
 /* ---- calls on descriptors -------------------------------------------------------------------------------------------------- */
 
+/* No such descriptor: nobody can say that it was none of a file. */
+static __always_inline bool no_descriptor(const struct call *c, struct file *file)
+{
+	return !file && c->result == -EBADF;
+}
+
 static __always_inline int on_fd(struct call *c, int fd)
 {
 	struct file *file = file_of(c->task, fd);
 	struct rec_id id = {};
 	__u32 type = identify(file, &id);
 
+	if (no_descriptor(c, file))
+		return emit_event(c, &id, -1);
 	if (!type)
 		return filtered(c);
 	c->bits |= type;
@@ -619,7 +631,7 @@ static __always_inline int on_iovec(struct call *c, bool wide)
 	struct vector_sum sum = {c->arg[1], c->arg[2], 0};
 	__u32 type = identify(file, &id);
 
-	if (!type)
+	if (!type && !no_descriptor(c, file))
 		return filtered(c);
 #if MODERN
 	bpf_loop(128, add_part, &sum, 0);
@@ -631,13 +643,13 @@ static __always_inline int on_iovec(struct call *c, bool wide)
 	c->arg[1] = sum.total;
 	c->bits |= type;
 	if (wide)
-		return emit_wide(c, &id, LOAD(file, f_pos), &none, -1);
-	return emit_event(c, &id, LOAD(file, f_pos));
+		return emit_wide(c, &id, file ? LOAD(file, f_pos) : -1, &none, -1);
+	return emit_event(c, &id, file ? LOAD(file, f_pos) : -1);
 }
 
 static __always_inline int on_close(struct call *c)
 {
-	if (!c->stashed.dev)
+	if (!c->stashed.dev && c->result != -EBADF)
 		return filtered(c);
 	return emit_event(c, &c->stashed, -1);
 }
@@ -648,7 +660,7 @@ static __always_inline int on_dup2(struct call *c)
 	struct rec_id id = {};
 	__u32 type = identify(file, &id);
 
-	if (!type && !c->stashed.dev)
+	if (!type && !c->stashed.dev && !no_descriptor(c, file))
 		return filtered(c);
 	c->bits |= type;
 	return emit_wide(c, &id, type ? LOAD(file, f_pos) : -1, &c->stashed, -1);
@@ -664,7 +676,7 @@ static __always_inline int on_mmap(struct call *c)
 		return filtered(c);
 	file = file_of(c->task, c->arg[4]);
 	type = identify(file, &id);
-	if (!type)
+	if (!type && !no_descriptor(c, file))
 		return filtered(c);
 	c->bits |= type;
 	return emit_wide(c, &id, -1, &none, -1);
@@ -686,7 +698,7 @@ static __always_inline int on_copy(struct call *c, int in, int out, __u64 in_off
 	struct rec_id id = {}, id2 = {};
 	__u32 type = identify(from, &id), type2 = identify(to, &id2);
 
-	if (!type && !type2)
+	if (!type && !type2 && !no_descriptor(c, from && to ? from : NULL))
 		return filtered(c);
 	c->bits |= type;
 	if (type2)
@@ -839,7 +851,7 @@ static __always_inline int on_open(struct call *c, struct scratch *s, int dirfd,
 		type = identify(file, &id);
 		if (!type)
 			return filtered(c);
-		if (LOAD(file, f_mode) & FMODE_CREATED)
+		if ((LOAD(file, f_mode) & FMODE_CREATED) || (flags & O_TMPFILE_BIT))
 			more |= REC_CREATED;
 		if (flags & O_TRUNC)
 			more |= REC_LATE;
@@ -869,9 +881,10 @@ static __always_inline int on_path(struct call *c, struct scratch *s, int dirfd,
 
 	s->path.length1 = read_text(c, s, 0, path);
 	if (!s->path.length1 && !(c->bits & REC_FAULT) && dirfd != AT_FDCWD) {
-		__u32 type = identify(file_of(c->task, dirfd), &id);
+		struct file *file = file_of(c->task, dirfd);
+		__u32 type = identify(file, &id);
 
-		if (!type)
+		if (!type && !no_descriptor(c, file))
 			return filtered(c);
 		c->bits |= type;
 		read_stat(c, s);
@@ -880,6 +893,19 @@ static __always_inline int on_path(struct call *c, struct scratch *s, int dirfd,
 	if (!find_base(c, &s->path.base1, dirfd, s->data[0], REC_BASE1))
 		return filtered(c);
 	read_stat(c, s);
+	return emit_path(c, s, &id);
+}
+
+static __always_inline int on_chdir(struct call *c, struct scratch *s)
+{
+	struct rec_id id = {};
+
+	s->path.length1 = read_text(c, s, 0, c->arg[0]);
+	if (!find_base(c, &s->path.base1, AT_FDCWD, s->data[0], REC_BASE1))
+		return filtered(c);
+	/* What it was relative to is not the current directory any more. */
+	if (!c->result && s->data[0] != '/')
+		s->path.length1 = 0;
 	return emit_path(c, s, &id);
 }
 
@@ -928,9 +954,10 @@ static __always_inline int on_path_name(struct call *c, struct scratch *s)
 static __always_inline int on_fd_name(struct call *c, struct scratch *s)
 {
 	struct rec_id id = {};
-	__u32 type = identify(file_of(c->task, c->arg[0]), &id);
+	struct file *file = file_of(c->task, c->arg[0]);
+	__u32 type = identify(file, &id);
 
-	if (!type)
+	if (!type && !no_descriptor(c, file))
 		return filtered(c);
 	c->bits |= type;
 	s->path.length2 = read_text(c, s, 0, c->arg[1]);
@@ -987,7 +1014,6 @@ static __always_inline void pair(struct call *c)
 		slot->begin_ns = 0;
 	} else {
 		c->bits |= REC_UNPAIRED;
-		c->counters->unpaired++;
 	}
 }
 
@@ -1002,6 +1028,7 @@ static __always_inline int on_path_call(struct call *c, __u32 shape)
 	case SHAPE_CREAT: return on_open(c, s, AT_FDCWD, c->arg[0], O_TRUNC);
 	case SHAPE_OPENAT: return on_open(c, s, c->arg[0], c->arg[1], c->arg[2]);
 	case SHAPE_OPENAT2: return on_openat2(c, s);
+	case SHAPE_CHDIR: return on_chdir(c, s);
 	case SHAPE_EXEC:
 	case SHAPE_PATH: return on_path(c, s, AT_FDCWD, c->arg[0]);
 	case SHAPE_EXECAT:
@@ -1168,7 +1195,6 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm
 		slot->begin_ns = 0;
 	} else {
 		c.bits |= REC_UNPAIRED;
-		c.counters->unpaired++;
 	}
 	c.config = &cfg.call[NR_EXECVE];
 	c.class = c.config->class;
