@@ -109,7 +109,7 @@ const char **report_footnotes(const struct report *r, size_t *n)
 		least = e->n && (!least || e->n < least) ? e->n : least;
 	}
 	note[(*n)++] = "~ no difference is shown (p > 0.05 after Holm); a percentage stands only where one is";
-	note[(*n)++] = "better, worse, same: the whole 95% interval lies beyond, beyond, within what matters; undecided: neither";
+	note[(*n)++] = "better, worse: the whole 95% interval lies beyond what matters; same: it lies within; undecided: neither";
 	if (range)
 		note[(*n)++] = "(..) is the range that was seen, no interval: an interval of the median needs 6 runs";
 	if (least == 1)

@@ -163,9 +163,9 @@ function linearTicks(low, high, wanted) {
 }
 function logTicks(low, high) {
 	const ticks = [];
-	const dense = high / low < 30;
+	const decades = Math.log10(high / low), dense = decades < 1 ? [1, 1.5, 2, 3, 5, 7] : decades < 2.2 ? [1, 2, 5] : [1];
 	for (let p = 10 ** Math.floor(Math.log10(low)); p <= high; p *= 10)
-		for (const m of dense ? [1, 1.5, 2, 3, 5, 7] : [1]) if (m * p >= low && m * p <= high) ticks.push(m * p);
+		for (const m of dense) if (m * p >= low && m * p <= high) ticks.push(m * p);
 	return ticks;
 }
 function section(title, hint, ...children) {

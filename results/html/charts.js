@@ -82,7 +82,7 @@ function effects() {
 			svg.append(s('line', {class: 'dash', x1: i * w + 6, x2: i * w + w - 6, y1: y(0), y2: y(0)}), s('path', {d: f.levels.map((l, j) => (j ? 'L' : 'M') + x(j) + ',' + y(l.m)).join(''), fill: 'none', stroke: 'var(--accent)', 'stroke-opacity': .45}));
 			f.levels.forEach((l, j) => svg.append(hover(s('g', {}, s('line', {x1: x(j), x2: x(j), y1: y(l.m - l.e), y2: y(l.m + l.e), stroke: 'var(--accent)', 'stroke-width': 1.6}), s('circle', {cx: x(j), cy: y(l.m), r: 4, fill: 'var(--accent)'})), f.k + ' = ' + l.level + '\n' + percent(Math.exp(l.m)) + ' against the block’s mean, ' + l.n + ' runs'),
 				s('text', {class: 'soft', x: x(j), y: 128 + (f.levels.length > 2 && j % 2 ? 12 : 0), 'text-anchor': 'middle'}, l.level.length > 12 ? l.level.slice(0, 11) + '…' : l.level)));
-			svg.append(s('text', {x: i * w + w / 2, y: 156, 'text-anchor': 'middle', class: 'strong'}, f.k.replace(/^.*\./, '')));
+			svg.append(s('text', {x: i * w + w / 2, y: 156, 'text-anchor': 'middle', class: 'strong'}, f.k.length > 22 ? f.k.replace(/^.*\./, '') : f.k));
 		});
 		svg.append(s('text', {class: 'soft', x: 0, y: 12}, (primary.better === 'lower' ? 'lower' : 'higher') + ' is better; full height ±' + three((Math.exp(extent) - 1) * 100, '%')));
 		grid.append(svg);
@@ -139,7 +139,7 @@ function distributions() {
 		const at = (e.clientX - canvas.getBoundingClientRect().left) / canvas.clientWidth * W, p = places.find(q => at >= q.x && at < q.x + q.w);
 		return p ? name(p.c) + ' ' + p.c.label + '\nrun ' + p.r.seq + ', p99 ' + ns(p.p99) : '';
 	});
-	return section('Every run, its whole latency distribution', 'One column a run, grouped by profile, best first; darker is more operations, all under one shade table; the red tick is that run’s p99. An odd run or a second mode shows here before it hides in a median.', canvas);
+	return section('Every run, its whole latency distribution', 'One column a run, grouped by profile, best first; denser is more operations, all under one shade table; the red tick is that run’s p99. An odd run or a second mode shows here before it hides in a median.', canvas);
 }
 
 /* x is the number of nines; the right end is cut where fewer than ten operations remain. */

@@ -206,8 +206,8 @@ function heatmaps() {
 			const canvas = h('canvas', {role: 'img', 'aria-label': 'latency heat map of ' + byId.get(m.id).label}), g = grids[i];
 			drawMap(canvas, m, g, rows, shade, view, span);
 			brush(canvas, rows, span, m);
-			return h('div', {}, h('h3', {}, 'AB'[i] + ': ' + name(byId.get(m.id)) + ' ' + byId.get(m.id).label + ' — ' + count(m.n) + ' operations, run ' + m.raw.seq + ' ',
-				g.beyond ? h('span', {class: 'beyond'}, '▲ ' + count(g.beyond) + ' (' + share(g.beyond / g.total) + ') above ' + ns(bucketLow(rows.cut, m.bits)) + ', the red strip') : null), canvas);
+			return h('div', {}, h('h3', {class: 'map', title: byId.get(m.id).label}, 'AB'[i] + ': ' + name(byId.get(m.id)) + ' ' + byId.get(m.id).label),
+				h('p', {class: 'mapnote'}, count(m.n) + ' operations, run ' + m.raw.seq + ' ', g.beyond ? h('span', {class: 'beyond'}, '▲ ' + count(g.beyond) + ' (' + share(g.beyond / g.total) + ') above ' + ns(bucketLow(rows.cut, m.bits)) + ', the red strip') : null), canvas);
 		}));
 		const balanced = grids.every(g => g.balanced);
 		note.className = balanced ? 'hint' : 'fail';

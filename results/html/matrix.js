@@ -22,11 +22,11 @@ function verdict() {
 function dotScale(metric) {
 	const all = M.runs.map(r => r.values[metric]).filter(v => v > 0);
 	const low = Math.log(Math.min(...all)), high = Math.log(Math.max(...all));
-	return v => 4 + (high > low ? (Math.log(v) - low) / (high - low) : 0.5) * 84;
+	return v => 4 + (high > low ? (Math.log(v) - low) / (high - low) : 0.5) * 64;
 }
 function dots(c, metric, x) {
 	const unit = M.metrics[metric].unit, base = value(control, metric);
-	const strip = s('svg', {class: 'dots', width: 92, height: 14, 'aria-hidden': 'true'});
+	const strip = s('svg', {class: 'dots', width: 72, height: 14, 'aria-hidden': 'true'});
 	if (base > 0) strip.append(s('line', {x1: x(base), x2: x(base), y1: 0, y2: 14, class: 'dash'}));
 	for (const r of runsOf(c)) {
 		const v = r.values[metric];
@@ -71,7 +71,7 @@ function matrixRow(c, shownMetrics, scales) {
 
 function matrix() {
 	const wanted = [M.primary, 'ops_per_s', 'p99_ns', 'p999_ns', 'fsync_p99_ns', 'read_p99_ns'];
-	const metrics = [...new Set(wanted)].filter(m => M.metrics[m] && cells.some(c => c.metrics[m])).slice(0, 6);
+	const metrics = [...new Set(wanted)].filter(m => M.metrics[m] && cells.some(c => c.metrics[m])).slice(0, 5);
 	const scales = {};
 	for (const m of [M.primary, 'p99_ns']) if (metrics.includes(m)) scales[m] = dotScale(m);
 	const body = h('tbody'), head = h('tr');

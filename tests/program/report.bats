@@ -236,3 +236,29 @@ matrix() { "$iorig" report "${2-d}" --format json | jq -r "$1"; }
 	echo 'blk_update_request: I/O error, dev sda' >d/runs/0003/dmesg.txt
 	[ "$(status 'kernel messages')" = FAIL ]
 }
+
+@test "the HTML page is one file: its policy allows exactly its own script and style, it names no other address" {
+	"$iorig" report "$night" --format html -o page.html
+	"$iorig" report "$night" --format html >again.html
+	cmp page.html again.html
+	part() { # TAG: what stands between <TAG> and </TAG>, no newline added
+		awk -v RS="</$1>" -v tag="<$1>" '(at = index($0, tag)) { printf "%s", substr($0, at + length(tag)); exit }' page.html
+	}
+	hash() { printf "$(part "$1" | sha256sum | cut -c1-64 | sed 's/../\\x&/g')" | base64; }
+	policy=$(grep -o 'content="default-src[^"]*"' page.html)
+	[ "$policy" = "content=\"default-src 'none'; script-src 'sha256-$(hash script)'; style-src 'sha256-$(hash style)'; base-uri 'none'; form-action 'none'\"" ]
+	[ "$(grep -o 'https\?://[^"'"'"' ]*' page.html | sort -u)" = http://www.w3.org/2000/svg ]
+	! grep -Eq '<(img|link|iframe|object|embed|base|form)\b| (src|href|on[a-z]+|style)=' page.html
+}
+
+@test "hostile names cannot leave the data block of the page" {
+	sweep <<<"$(small 2; echo 'name-file /srv/</script><script>alert(1)</script><!--')"
+	jq -c '.cells[1].label = "</script><img src=x onerror=alert(1)>\u2028\u202e"' d/plan.json >p && mv p d/plan.json
+	jq -c '.question = "<b>&why?</b>"' d/sweep.json >p && mv p d/sweep.json
+	"$iorig" report d --format html >page.html
+	[ "$(grep -o '</script' page.html | wc -l)" = 2 ]
+	[ "$(grep -o '<script' page.html | wc -l)" = 2 ]
+	! grep -q '<img\|<!--' page.html
+	grep -q '<h1>&lt;b&gt;&amp;why?&lt;/b&gt;</h1>' page.html
+	sed -n 's/.*<script type="application\/json" id="data">\(.*\)<\/script>$/\1/p' page.html | jq -e '.maps[0].exemplars[0].path == "/srv/</script><script>alert(1)</script><!--"'
+}
