@@ -67,11 +67,11 @@ static int check_source(const char *name, const json_t *node, const char *const 
 {
 	const json_t *by_fs = json_object_get(node, "by_fs");
 	const json_t *parse = json_object_get(node, "parse");
-	const char *key;
+	const char *key = first_unknown_key(node, keys);
 	json_t *member;
 
-	if (!json_is_object(node) || (key = first_unknown_key(node, keys)))
-		return why_set(why, -EINVAL, "knob '%s': '%s' is no way to set or read a knob", name, json_is_object(node) ? key : "?");
+	if (!json_is_object(node) || key)
+		return why_set(why, -EINVAL, "knob '%s': '%s' is no way to set or read a knob", name, key ? key : "(no object)");
 	if (json_is_string(parse) && !among(json_string_value(parse), parse_words))
 		return why_set(why, -EINVAL, "knob '%s': unknown parse '%s'", name, json_string_value(parse));
 	json_object_foreach((json_t *)by_fs, key, member) {
