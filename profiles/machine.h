@@ -19,6 +19,7 @@ struct stage {
 	char *mount_options;
 	json_t *vars;       /* what {top}, {fsdev}, {bdi}, ... stand for in the catalogue */
 	json_t *commands, *report_knobs, *kernel_log, *moved;
+	json_t *effect;     /* what effect_probe saw, or NULL */
 	json_t *touched;    /* files that we wrote or that a write of ours resets: {path: true} */
 	json_t *before, *after; /* snapshots: {path: text} */
 	enum stage_outcome outcome;
@@ -49,6 +50,9 @@ json_t *live_files(const struct stage *s, const json_t *source);
 
 /* readback.c: reads every setting back into s->report_knobs and s->outcome. */
 void readback_all(struct stage *s);
+
+/* effect.c: a few fsyncs on the fresh mount and the flushes they caused, into s->effect; judges fs.barrier by them. */
+void effect_probe(struct stage *s);
 
 /* snapshot.c: queue settings of the disks and all of /proc/sys/vm. */
 json_t *snapshot_take(const struct stage *s);

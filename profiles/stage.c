@@ -206,10 +206,10 @@ static json_t *report(const struct stage *s)
 {
 	struct mount_entry e = {0};
 	bool mounted = mounts_at(s->mount_point, &e);
-	json_t *doc = json_pack("{s:s,s:s,s:s?,s:O,s:o,s:s?,s:{s:s,s:s?},s:O,s:O,s:O}", "schema", "iorig.apply/1", "outcome",
+	json_t *doc = json_pack("{s:s,s:s,s:s?,s:O,s:o,s:s?,s:{s:s,s:s?},s:O,s:O,s:O,s:O?}", "schema", "iorig.apply/1", "outcome",
 				stage_outcome_name(s->outcome), "reason", s->reason, "knobs", s->report_knobs, "disks", disks_report(s), "top",
 				s->top, "fs", "type", s->fs, "mount_options", mounted ? e.options : NULL, "commands", s->commands, "kernel_log",
-				s->kernel_log, "moved", s->moved);
+				s->kernel_log, "moved", s->moved, "effect", s->effect);
 
 	mounts_release(&e);
 	return doc;
@@ -252,6 +252,8 @@ enum stage_outcome stage_apply(const struct stage_options *o, struct stage **sta
 		s->before = snapshot_take(s);
 		s->built = build(s);
 		readback_all(s);
+		if (s->built && strcmp(s->fs, "none"))
+			effect_probe(s);
 		s->after = snapshot_take(s);
 		json_decref(s->moved);
 		s->moved = snapshot_compare(s->before, s->after, s->touched);
@@ -333,8 +335,8 @@ int stage_undo(struct stage *s, char **why)
 	free(s->top);
 	free(s->mount_options);
 	free(s->reason);
-	for (json_t **j = (json_t *[]){s->settings, s->vars, s->commands, s->report_knobs, s->kernel_log, s->moved, s->touched, s->before, s->after},
-		   **end = j + 9;
+	for (json_t **j = (json_t *[]){s->settings, s->vars, s->commands, s->report_knobs, s->kernel_log, s->moved, s->touched, s->before, s->after, s->effect},
+		   **end = j + 10;
 	     j < end; j++)
 		json_decref(*j);
 	free(s);

@@ -35,6 +35,21 @@ jq -r '.commands[]' $work/apply.json >/tmp/commands
 has "ext4 is aligned to the array" "stride=128,stripe_width=256" "$(cat /tmp/commands)"
 has "mdadm gets what was asked" "--level=raid10 --bitmap=none --chunk=512 --layout=n2 --assume-clean" "$(cat /tmp/commands)"
 
+flushes=$(jq .effect.flushes $work/apply.json)
+[ "$flushes" -ge 16 ] && ok "fsyncs flush the members" || no "16 fsyncs on the array made $flushes flushes"
+
+# One disk, on its scratch partition: queue of the disk, file system of the partition.
+for fs in ext4 xfs btrfs; do
+	out=$(apply $fs-one --work $work -d iorig-disk0 --set block.read_ahead_kb=256 --set bdi.max_ratio=50 --set "dev.write_cache=write back") && rc=0 || rc=$?
+	is "$fs on one partition" 0 $rc
+	[ $rc = 0 ] || echo "$out"
+done
+out=$(apply ext4-one --work $work -d iorig-disk0 --set "dev.write_cache=write through") && rc=0 || rc=$?
+is "the drive's cache is switched off" 0 $rc
+is "and then no flush is needed" '{"fsyncs":16,"flushes":0,"write_back_cache":false}' "$(jq -c .effect $work/apply.json)"
+is "and on again" "write back" "$(cat /sys/block/vda/cache_type)"
+is "the machine is as before that" "$before" "$(state)"
+
 # What md ignores is not-applied, with the place and the reason.
 out=$(apply ext4-safe --work $work --set block.top_scheduler=bfq $disks) && rc=0 || rc=$?
 is "bfq on the array fails" 1 $rc

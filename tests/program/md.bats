@@ -33,6 +33,12 @@ theme() {
 	theme "btrfs on raid10" 1
 }
 
+@test "one disk's scratch partition, its queue and its write cache" {
+	theme "on one partition" 3
+	theme "no flush is needed" 1
+	theme "fsyncs flush the members" 1
+}
+
 @test "bfq on the array is not-applied, xfs nobarrier unsupported" {
 	theme "bfq on the array fails" 1
 	theme "as not-applied" 1

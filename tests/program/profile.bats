@@ -138,6 +138,18 @@ trap_is() {
 	trap_is unsupported fs.type null "xfs" xfs-one --set xfs.agcount=9999
 }
 
+@test "fsyncs are seen to flush, or not, as fs.barrier says" {
+	needs_root
+	for fs in ext4 btrfs; do
+		run -0 apply $fs-one --loop-gib 0.5
+		[ "$(jq '.effect.fsyncs == 16 and .effect.flushes >= 16' "$work/apply.json")" = true ]
+		run -0 apply $fs-one --loop-gib 0.5 --set fs.barrier=false
+		[ "$(jq -c .effect "$work/apply.json")" = '{"fsyncs":16,"flushes":0,"write_back_cache":true}' ]
+	done
+	run -0 apply xfs-one --loop-gib 0.5 --set "block.write_cache=write through"
+	[ "$(jq -c .effect "$work/apply.json")" = '{"fsyncs":16,"flushes":0,"write_back_cache":false}' ]
+}
+
 @test "a setting that is moved during the run is caught afterwards" {
 	needs_root
 	run -1 --separate-stderr apply ext4-one --loop-gib 0.5 -- sh -c 'mount -o remount,nobarrier .'
