@@ -1,8 +1,10 @@
 #include "profiles/undo.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "lib/cleanup.h"
@@ -18,7 +20,16 @@ struct undo {
 	char *boot;
 	json_t *steps;
 	json_int_t next_id;
+	bool loaded;
+	int lock; /* MACHINE_LOCK, or -1 */
 };
+
+/*
+ * One changer at a time: two would note each other's settings as the machine's own and leave them behind. The file names the journal of the
+ * one who holds the lock, or who was killed while it did; /run is empty after a boot, as the changes are gone.
+ */
+#define MACHINE_LOCK "/run/iorig.lock"
+#define LOCK_WAIT_S 30
 
 static char *boot_id(void)
 {
@@ -75,6 +86,65 @@ static int load(struct undo *u, char **why)
 	return 0;
 }
 
+/* Steps of that journal that this boot has not set back. */
+static size_t pending_in(const char *path, const char *boot)
+{
+	struct undo other = {.path = (char *)path, .steps = json_array(), .lock = -1};
+	const json_t *step;
+	size_t i, n = 0;
+
+	if (!access(path, F_OK) && !load(&other, NULL))
+		json_array_foreach(other.steps, i, step)
+			n += !strcmp(json_text(step, "boot", ""), boot);
+	json_decref(other.steps);
+	return n;
+}
+
+/* Waits a little for whoever has the lock: a short run ends soon, a sweep does not. */
+static int wait_for_lock(int fd)
+{
+	for (int tenth = 0; tenth < LOCK_WAIT_S * 10; tenth++) {
+		if (!flock(fd, LOCK_EX | LOCK_NB))
+			return 0;
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return -errno;
+		usleep(100000);
+	}
+	return -EBUSY;
+}
+
+static int take_machine(struct undo *u, char **why)
+{
+	_cleanup_free_ char *mine = realpath(u->path, NULL);
+	char other[4096] = "";
+	ssize_t n;
+	int rc;
+
+	u->lock = open(MACHINE_LOCK, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (u->lock < 0) /* an ordinary user cannot change the machine either */
+		return 0;
+	rc = wait_for_lock(u->lock);
+	n = pread(u->lock, other, sizeof(other) - 1, 0);
+	if (n > 0)
+		other[strcspn(other, "\n")] = 0;
+	if (rc)
+		return why_set(why, rc, "another iorig changes this machine just now (its journal is '%s'); one at a time", other);
+	if (*other && (!mine || strcmp(mine, other)) && pending_in(other, u->boot))
+		return why_set(why, -EBUSY,
+			       "this machine is not as it was: a run that was killed left changes, '%s' knows them; first 'iorig profile undo %.*s'", other,
+			       (int)(strrchr(other, '/') ? strrchr(other, '/') - other : 1), other);
+	return 0;
+}
+
+/* Puts our name into the lock file; called with the first step, when the journal exists. */
+static void sign_machine(const struct undo *u)
+{
+	_cleanup_free_ char *mine = realpath(u->path, NULL);
+
+	if (u->lock >= 0 && mine && (ftruncate(u->lock, 0) || pwrite(u->lock, mine, strlen(mine), 0) < 0))
+		return; /* only the hint for others is lost */
+}
+
 int undo_open(const char *path, struct undo **undo, char **why)
 {
 	struct undo *u = calloc(1, sizeof(*u));
@@ -87,7 +157,11 @@ int undo_open(const char *path, struct undo **undo, char **why)
 	u->boot = boot_id();
 	u->steps = json_array();
 	u->next_id = 1;
-	rc = u->path && u->boot && u->steps ? load(u, why) : why_set(why, -ENOMEM, "out of memory");
+	u->lock = -1;
+	rc = u->path && u->boot && u->steps ? take_machine(u, why) : why_set(why, -ENOMEM, "out of memory");
+	if (!rc)
+		rc = load(u, why);
+	u->loaded = !rc;
 	if (rc)
 		undo_close(u);
 	else
@@ -100,8 +174,13 @@ void undo_close(struct undo *undo)
 	if (!undo)
 		return;
 	/* An empty journal says nothing; its file would only raise questions. */
-	if (undo->steps && !json_array_size(undo->steps) && undo->path)
+	if (undo->loaded && !json_array_size(undo->steps)) {
 		unlink(undo->path);
+		if (undo->lock >= 0 && ftruncate(undo->lock, 0))
+			(void)0; /* the name of a journal that is gone does no harm */
+	}
+	if (undo->lock >= 0)
+		close(undo->lock);
 	json_decref(undo->steps);
 	free(undo->path);
 	free(undo->boot);
@@ -130,8 +209,8 @@ int undo_add(struct undo *u, json_t *step, char **why)
 	rc = json_append_line(u->path, step);
 	if (rc)
 		why_set(why, rc, "cannot write the undo journal '%s': %s; nothing was changed", u->path, strerror(-rc));
-	else
-		json_array_append(u->steps, step);
+	else if (!json_array_append(u->steps, step) && json_array_size(u->steps) == 1)
+		sign_machine(u);
 	json_decref(step);
 	return rc;
 }

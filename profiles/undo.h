@@ -17,6 +17,8 @@
  *
  * Every step is idempotent and looks before it acts: a value that is already back, a mount or array or loop device that is gone (or is
  * now somebody else's) is left alone. Steps of an earlier boot are dropped: the reboot undid them.
+ * undo_open also takes the machine: only one process at a time may change it (it waits 30 s for another one), and not while changes of a killed
+ * one are pending in another journal; both are -EBUSY with the journal's name. undo_close and the end of the process give it back.
  * Errors: 0 or -errno, one line in *why. A step that fails does not stop the older ones; it stays pending.
  */
 struct undo;

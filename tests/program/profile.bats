@@ -1,6 +1,15 @@
 # Profiles on loop files, for real: every setting applied, read back, and the host put back.
 bats_require_minimum_version 1.5.0
 
+# The first file that is ever attached to a loop device gives it properties that stay (discard, cache, read-ahead): not our business.
+setup_file() {
+	[ "$(id -u)" = 0 ] || return 0
+	truncate -s 1M "$BATS_FILE_TMPDIR/warm"
+	for loop in /dev/loop[0-9]*; do
+		losetup "$loop" "$BATS_FILE_TMPDIR/warm" 2>/dev/null && losetup -d "$loop" || :
+	done
+}
+
 setup() {
 	cd "$BATS_TEST_DIRNAME/../.."
 	iorig=$PWD/bin/iorig
@@ -219,9 +228,25 @@ start_and_wait() {
 	pid=
 	run -1 --separate-stderr apply ext4-one --loop-gib 0.5
 	[[ $stderr == *"has changes pending from a run that was killed; first 'iorig profile undo $work'"* ]]
+	mkdir "$work/other" # also a run elsewhere must not take the changed settings for the machine's own
+	run -1 --separate-stderr timeout 60 "$iorig" profile apply --work "$work/other" ext4-one --loop-gib 0.5
+	[[ $stderr == *"this machine is not as it was"*"'$work/undo.ndjson'"*"'iorig profile undo $work'" ]] || { echo "$stderr"; false; }
 	run -0 "$iorig" profile undo "$work"
 	host_is_as_before $(loops_in "$work/apply.json")
 	run -0 "$iorig" profile undo "$work"
+}
+
+@test "two at a time wait for each other" {
+	needs_root
+	"$iorig" profile apply --work "$work" ext4-one --loop-gib 0.5 --set vm.swappiness=33 -- sleep 2 3>&- &
+	pid=$!
+	for _ in $(seq 100); do [ -e "$work/apply.json" ] && break; sleep 0.1; done
+	mkdir "$work/other"
+	run -0 --separate-stderr timeout 60 "$iorig" profile apply --work "$work/other" ext4-one --loop-gib 0.5 --set vm.swappiness=null -- \
+		cat /proc/sys/vm/swappiness
+	[ "$output" != 33 ]
+	wait "$pid"
+	pid=
 }
 
 @test "kill -9 at any moment leaves nothing that undo does not put back" {
