@@ -127,6 +127,54 @@ static int check(const struct knobs *knobs, int n, char **files)
 	return rc;
 }
 
+/* "none|bfq", "true|false", "4..65536 KiB (multiple of 4)" */
+static void print_values(const json_t *e)
+{
+	const json_t *value;
+	char text[128];
+	size_t i;
+
+	json_array_foreach(json_object_get(e, "values"), i, value)
+		printf("%s%s", i ? "|" : "", value_text(value, text, sizeof(text)));
+	if (!strcmp(json_text(e, "type", ""), "bool"))
+		printf("true|false");
+	if (!strcmp(json_text(e, "type", ""), "int"))
+		printf("%lld..%lld%s%s", (long long)json_int(e, "min", 0), (long long)json_int(e, "max", 1LL << 53), *json_text(e, "unit", "") ? " " : "",
+		       json_text(e, "unit", ""));
+	if (json_object_get(e, "multiple_of"))
+		printf(", a multiple of %lld", (long long)json_int(e, "multiple_of", 1));
+}
+
+static int list_knobs(const struct knobs *knobs, const char *part)
+{
+	_cleanup_json_ json_t *all = json_object();
+	const char *name;
+
+	for (size_t i = 0; (name = knobs_nth(knobs, i)); i++) {
+		const json_t *e = knobs_entry(knobs, name);
+		const char *clamps = json_text(e, "clamps", NULL), *note = json_text(e, "note", NULL);
+		_cleanup_free_ char *classes = json_dumps(json_object_get(e, "durability"), JSON_COMPACT);
+
+		if (part && !strstr(name, part))
+			continue;
+		json_object_set(all, name, (json_t *)e);
+		if (opt.json)
+			continue;
+		printf("%s: %s\n    ", name, json_text(e, "doc", ""));
+		print_values(e);
+		printf("; durability %s\n", classes ? classes : "?");
+		if (clamps || note)
+			printf("    %s%s%s\n", clamps ? clamps : "", clamps && note ? "; " : "", note ? note : "");
+	}
+	if (!json_object_size(all))
+		return fail(EXIT_FAILED, "no knob has '%s' in its name; 'iorig profile knobs' lists all", part ? part : "");
+	if (opt.json) {
+		json_dumpf(all, stdout, JSON_INDENT(1));
+		putchar('\n');
+	}
+	return EXIT_DONE;
+}
+
 static char *in_work(const char *name)
 {
 	char *path;
@@ -287,20 +335,22 @@ static int run(const struct command *self, int argc, char **argv)
 
 	if (rest < 0)
 		return -rest - 1;
-	if (n < 2)
-		return fail(EXIT_USAGE, "profile: show, check, apply or undo, then a name or file; see 'iorig profile -h'");
+	if (n < 2 && strcmp(what, "knobs"))
+		return fail(EXIT_USAGE, "profile: knobs, show, check, apply or undo, then a name or file; see 'iorig profile -h'");
 	if (!strcmp(what, "undo"))
 		return undo_killed(argv[rest + 1]);
 	if (knobs_load(NULL, &knobs, &why))
 		return fail(EXIT_FAILED, "%s", why);
-	if (!strcmp(what, "show") && n == 2)
+	if (!strcmp(what, "knobs") && n <= 2)
+		rc = list_knobs(knobs, n == 2 ? argv[rest + 1] : NULL);
+	else if (!strcmp(what, "show") && n == 2)
 		rc = show(knobs, argv[rest + 1]);
 	else if (!strcmp(what, "check"))
 		rc = check(knobs, n - 1, argv + rest + 1);
 	else if (!strcmp(what, "apply"))
 		rc = apply(knobs, argv[rest + 1], argv + rest + 2);
 	else
-		rc = fail(EXIT_USAGE, "profile: '%s'? It is show NAME, check FILE..., apply NAME [-- CMD...] or undo DIR", what);
+		rc = fail(EXIT_USAGE, "profile: '%s'? It is knobs [PART], show NAME, check FILE..., apply NAME [-- CMD...] or undo DIR", what);
 	knobs_free(knobs);
 	return rc;
 }
@@ -308,7 +358,7 @@ static int run(const struct command *self, int argc, char **argv)
 extern const struct command cmd_profile;
 const struct command cmd_profile = {
 	.name = "profile",
-	.synopsis = "show NAME|FILE | check FILE... | apply NAME|FILE --work DIR (--disk SERIAL | --loop-gib N)... [-- CMD...] | undo DIR",
+	.synopsis = "knobs [PART] | show NAME|FILE | check FILE... | apply NAME|FILE --work DIR (--disk SERIAL | --loop-gib N)... [-- CMD...] | undo DIR",
 	.summary = "show, check and try tuning profiles",
 	.group = "sweep",
 	.options = rows,

@@ -74,6 +74,16 @@ loops_in() {
 	[ "$(jq -r '.from["vm.dirty_ratio"]' <<<"$output")" = base-quiet ]
 }
 
+@test "the catalogue is listed" {
+	run -0 "$iorig" profile knobs read_ahead
+	[ "${lines[0]:0:20}" = "block.read_ahead_kb:" ]
+	[[ ${lines[1]} == *"0..1048576 KiB; durability {\"*\":\"D0\"}"* ]]
+	run -0 "$iorig" profile knobs --json
+	[ "$(jq 'length >= 110 and all(.[]; .doc and .set and .read and .durability)' <<<"$output")" = true ]
+	run -1 --separate-stderr "$iorig" profile knobs nosuch
+	[[ $stderr == "iorig: no knob has 'nosuch' in its name"* ]]
+}
+
 @test "a wrong name and a wrong value are answered with the right one" {
 	run -1 --separate-stderr "$iorig" profile show ext4-one --set block.schedular=bfq
 	[ "$stderr" = "iorig: there is no knob 'block.schedular'; the nearest is 'block.scheduler'" ]
