@@ -9,8 +9,11 @@
 #include <unistd.h>
 
 #include "lib/cleanup.h"
+#include "lib/clock.h"
 #include "lib/json.h"
+#include "lib/log.h"
 #include "lib/outfile.h"
+#include "lib/stop.h"
 #include "lib/why.h"
 #include "profiles/profile.h"
 #include "sweeps/box.h"
@@ -25,7 +28,7 @@ static char *in_folder(const struct session *s, const char *name)
 
 static int begin_common(struct session *s, const struct session_options *options, char **why)
 {
-	*s = (struct session){.options = *options, .lock = -1};
+	*s = (struct session){.options = *options, .lock = -1, .machine_lock = -1};
 	return knobs_load(NULL, &s->knobs, why);
 }
 
@@ -40,6 +43,32 @@ static int lock_folder(struct session *s, char **why)
 		return why_set(why, -errno, "'%s': %s", s->folder, strerror(errno));
 	if (flock(s->lock, LOCK_EX | LOCK_NB))
 		return why_set(why, -EBUSY, "'%s' is in use by another runner; wait for it or stop it first", s->folder);
+	return 0;
+}
+
+/* One sweep at a time; the next waits for its turn. The file names the folder of the one that is at work. */
+static int lock_machine(struct session *s, char **why)
+{
+	const char *path = "/run/iorig-sweep.lock";
+	char holder[4096] = "";
+	bool said = false;
+
+	make_directories("/run");
+	s->machine_lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	if (s->machine_lock < 0)
+		return why_set(why, -errno, "cannot open '%s': %s", path, strerror(errno));
+	while (flock(s->machine_lock, LOCK_EX | LOCK_NB)) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return why_set(why, -errno, "cannot lock '%s': %s", path, strerror(errno));
+		if (!said && pread(s->machine_lock, holder, sizeof(holder) - 1, 0) >= 0)
+			say("waiting for the sweep in '%s' to end: two would change each other's settings", holder);
+		said = true;
+		if (stop_requested())
+			return why_set(why, -EINTR, "stopped while another sweep was at work");
+		clock_sleep_ns(200000000);
+	}
+	if (ftruncate(s->machine_lock, 0) || pwrite(s->machine_lock, s->options.folder, strlen(s->options.folder), 0) < 0)
+		return why_set(why, -errno, "cannot write '%s': %s", path, strerror(errno));
 	return 0;
 }
 
@@ -123,6 +152,8 @@ int session_create(struct session *s, const struct session_options *options, cha
 	if (!rc)
 		rc = devices_check(&s->sweep, options->erase, why);
 	if (!rc)
+		rc = lock_machine(s, why);
+	if (!rc)
 		rc = make_folder(s, why);
 	if (!rc)
 		rc = lock_folder(s, why);
@@ -174,6 +205,8 @@ int session_resume(struct session *s, const struct session_options *options, cha
 
 	if (!rc)
 		rc = lock_folder(s, why);
+	if (!rc)
+		rc = lock_machine(s, why);
 	if (!rc) {
 		undo = in_folder(s, "undo.ndjson");
 		rc = undo_replay(undo, why); /* first of all: this machine must be as it was */
@@ -227,6 +260,8 @@ int session_end(struct session *s, char **why)
 	free(s->folder);
 	if (s->lock >= 0)
 		close(s->lock);
-	*s = (struct session){.lock = -1};
+	if (s->machine_lock >= 0)
+		close(s->machine_lock);
+	*s = (struct session){.lock = -1, .machine_lock = -1};
 	return rc;
 }

@@ -36,6 +36,7 @@ struct session {
 	struct devices devices;
 	char *folder, *mount_point; /* absolute */
 	int lock;                   /* the folder's descriptor, flocked */
+	int machine_lock;           /* the same for this machine: two sweeps would change each other's settings */
 };
 
 /* Errors: 0 or -errno and *why; -EPERM: refused for safety, nothing was written; -EBUSY: another runner is at work there. */

@@ -103,7 +103,6 @@ static int work(struct session *s, const char *event)
 	char *why = NULL;
 	int rc, code;
 
-	stop_arm();
 	proc_set_group(PROC_ABORTABLE);
 	rc = session_begin(s, &why);
 	if (!rc)
@@ -142,6 +141,7 @@ static int verb_run(const char *file)
 		return fail(EXIT_USAGE, "sweep run: --out DIR is missing; see 'iorig sweep -h'");
 	if (geteuid())
 		return fail(EXIT_IMPOSSIBLE, "sweep run: making file systems and changing settings needs root");
+	stop_arm();
 	rc = session_create(&s, &options, &why);
 	return rc ? abandon(&s, rc, why) : work(&s, "start");
 }
@@ -155,6 +155,7 @@ static int verb_resume(const char *folder)
 
 	if (geteuid())
 		return fail(EXIT_IMPOSSIBLE, "sweep resume: making file systems and changing settings needs root");
+	stop_arm();
 	rc = session_resume(&s, &options, &why);
 	if (rc)
 		return abandon(&s, rc, why);
@@ -184,6 +185,7 @@ static int verb_confirm(const char *folder)
 		return fail(EXIT_USAGE, "sweep confirm: --out DIR is missing; see 'iorig sweep -h'");
 	if (geteuid())
 		return fail(EXIT_IMPOSSIBLE, "sweep confirm: making file systems and changing settings needs root");
+	stop_arm();
 	rc = confirm_write_sweep(folder, opt.out, (int64_t)opt.top, &why);
 	if (rc)
 		return failed(rc, why);
