@@ -153,6 +153,19 @@ static void one_great_stall(const struct matrix *m, json_t *checks)
 			p999 / 1e6);
 }
 
+static void fio_agreement(const json_t *fio, json_t *checks)
+{
+	double tau = json_number(fio, "kendall_tau", NAN), cost = json_number(fio, "would_cost_ratio", NAN);
+	bool shown = json_flag(fio, "would_cost_shown", false);
+	char text[TEXT_MAX];
+
+	if (!isfinite(tau))
+		return;
+	check_add(checks, "fio agrees", tau < 0.5 || shown ? CHECK_WARN : CHECK_OK, "Kendall tau %.2f over %d cells; fio's favourite within the allowed class %s%s", tau,
+		(int)json_int(fio, "cells", 0), cost <= 1 ? "is the replay's too" : shown ? "would cost " : "is not shown to be slower than the best",
+		cost > 1 && shown ? format_percent(text, cost) : "");
+}
+
 json_t *checks_run(const struct matrix *m, const json_t *fio)
 {
 	json_t *checks = json_array();
@@ -163,9 +176,6 @@ json_t *checks_run(const struct matrix *m, const json_t *fio)
 	replayer_bound(m, checks);
 	one_great_stall(m, checks);
 	checks_of_storage(m, checks);
-	if (json_is_object(fio))
-		check_add(checks, "fio agrees", json_number(fio, "kendall_tau", 1) < 0.5 ? CHECK_WARN : CHECK_OK,
-			"Kendall tau %.2f over %d cells; taking fio's favourite would cost %.1f%% within the allowed class", json_number(fio, "kendall_tau", NAN),
-			(int)json_int(fio, "cells", 0), (json_number(fio, "would_cost_ratio", NAN) - 1) * 100);
+	fio_agreement(fio, checks);
 	return checks;
 }

@@ -31,11 +31,13 @@ static void power(const struct matrix *m, json_t *checks)
 {
 	const struct metric_fit *f = &m->fit[m->primary];
 	unsigned need = rank_test_runs_needed(f->comparisons, 0.05);
+	char mde[TEXT_MAX], noise[TEXT_MAX];
 
 	if (isfinite(f->noise_ratio))
 		check_add(checks, "noise", f->mde_ratio > 2 * m->min_effect_ratio ? CHECK_WARN : CHECK_OK,
-			"%.2g%% from run to run (%s, %.0f df); effects from %.2g%% on are found 8 times in 10, %.2g%% is what matters", f->noise_ratio * 100,
-			m->metric[m->primary].name, f->df, f->mde_ratio * 100, m->min_effect_ratio * 100);
+			"%s from run to run (%s, %.0f df); effects from %s on are found 8 times in 10, %.2g%% is what matters",
+			format_share(noise, f->noise_ratio), m->metric[m->primary].name, f->df, format_share(mde, f->mde_ratio),
+			m->min_effect_ratio * 100);
 	else
 		check_add(checks, "noise", CHECK_WARN, "unknown: one complete block shows no run-to-run noise, so nothing can be decided");
 	if (f->comparisons && f->blocks < need)

@@ -107,6 +107,9 @@ static void flushes(const struct matrix *m, json_t *checks)
 static double processors = 0; /* set before use: spread_over_runs takes a plain function */
 static double busy(const struct run *r)
 {
+	/* The kernel counts CPU time in ticks of 10 ms: a short run says nothing. */
+	if (!(at(r, "elapsed_ns") >= 1e9))
+		return NAN;
 	return (at(r, "system.cpu_s.user") + at(r, "system.cpu_s.system")) * 1e9 / at(r, "elapsed_ns") / processors;
 }
 

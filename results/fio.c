@@ -135,6 +135,7 @@ static void rank_cells(const struct matrix *m, const double *fio, json_t *into)
 	if (first >= 0) {
 		json_object_set_new(into, "would_choose", json_safe_text(m->sweep->cells[first].id));
 		json_object_set_new(into, "would_cost_ratio", json_rounded(replay_score(m, (size_t)best) / replay_score(m, (size_t)first)));
+		json_object_set_new(into, "would_cost_shown", json_boolean(matrix_differ(m, (size_t)first, (size_t)best)));
 	}
 	json_object_set_new(into, "ranking", ranking);
 }

@@ -70,6 +70,9 @@ static inline double matrix_value(const struct matrix *m, size_t run, size_t met
  */
 bool cell_allowed(const struct matrix *m, const struct cell *c);
 
+/* Whether two cells are shown to differ in the primary metric; adjusted by Bonferroni, as the two were picked after the fact. */
+bool matrix_differ(const struct matrix *m, size_t a, size_t b);
+
 /* Cell indices, best first by the metric; cells without a number last, in the order of the plan. Caller frees. */
 size_t *matrix_order(const struct matrix *m, size_t metric);
 

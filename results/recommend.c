@@ -60,23 +60,44 @@ static int fastest(const struct matrix *m, bool allowed)
 	return best;
 }
 
-/* Marks the allowed cells that cannot be told from the fastest: its block model with that cell in the control's place, Holm-adjusted. */
-static int mark_best(struct matrix *m, size_t fastest_cell)
+/* The block model of the primary metric with another cell in the control's place. NULL when out of memory or not fitted at all. */
+static struct block_fit *fit_against(const struct matrix *m, size_t cell)
 {
 	const struct sweep *s = m->sweep;
 	_cleanup_free_ struct observation *obs = calloc(s->nruns + 1, sizeof(*obs));
-	_cleanup_free_ double *p = calloc(s->ncells + 1, sizeof(*p));
-	struct block_fit *fit;
 	size_t n = 0;
 
-	if (!obs || !p)
+	for (size_t r = 0; obs && r < s->nruns; r++) {
+		double v = matrix_value(m, r, m->primary);
+
+		if (isfinite(v) && v <= 0)
+			return NULL;
+		if (isfinite(v))
+			obs[n++] = (struct observation){s->runs[r].block_index, s->runs[r].cell, log(v)};
+	}
+	return obs ? block_fit(obs, n, s->nblocks, s->ncells, (unsigned)cell, m->metric[m->primary].floor_sd) : NULL;
+}
+
+bool matrix_differ(const struct matrix *m, size_t a, size_t b)
+{
+	struct block_fit *fit = a == b ? NULL : fit_against(m, b);
+	double p = fit ? block_contrast(fit, (unsigned)a).p : NAN;
+
+	block_fit_free(fit);
+	return p * m->fit[m->primary].comparisons <= 0.05;
+}
+
+/* Marks the allowed cells that cannot be told from the fastest, Holm-adjusted. */
+static int mark_best(struct matrix *m, size_t fastest_cell)
+{
+	const struct sweep *s = m->sweep;
+	_cleanup_free_ double *p = calloc(s->ncells + 1, sizeof(*p));
+	struct block_fit *fit = fit_against(m, fastest_cell);
+
+	if (!p || !fit) {
+		block_fit_free(fit);
 		return -1;
-	for (size_t r = 0; r < s->nruns; r++)
-		if (isfinite(matrix_value(m, r, m->primary)))
-			obs[n++] = (struct observation){s->runs[r].block_index, s->runs[r].cell, log(matrix_value(m, r, m->primary))};
-	fit = block_fit(obs, n, s->nblocks, s->ncells, (unsigned)fastest_cell, 0);
-	if (!fit)
-		return -1;
+	}
 	for (size_t c = 0; c < s->ncells; c++)
 		p[c] = cell_allowed(m, &s->cells[c]) ? block_contrast(fit, (unsigned)c).p : NAN;
 	holm(p, p, s->ncells);

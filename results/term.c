@@ -11,7 +11,7 @@
 #define COLUMNS_MAX 12
 #define LABEL_MIN 18
 #define VALUE_WIDTH 10
-#define VERDICT_WIDTH 11
+#define VERDICT_WIDTH 10
 #define METRIC_WIDTH 18
 #define INTERVAL_WIDTH 22
 
@@ -98,12 +98,12 @@ static void size_and_noise(const struct report *r, FILE *out)
 	const struct matrix *m = r->matrix;
 	const struct metric_fit *f = &m->fit[m->primary];
 	const json_t *sweep = json_object_get(r->document, "sweep");
-	char a[TEXT_MAX];
+	char a[TEXT_MAX], b[TEXT_MAX];
 
 	fprintf(out, "%zu cells, %zu block%s, %lld of %lld runs count", m->sweep->ncells, f->blocks, f->blocks == 1 ? "" : "s",
 		(long long)json_int(sweep, "runs_ok", 0), (long long)json_int(sweep, "runs_planned", 0));
 	if (isfinite(f->noise_ratio))
-		fprintf(out, ", noise %.2g%%, effects from %s on are seen", f->noise_ratio * 100, format_percent(a, 1 + f->mde_ratio) + 1);
+		fprintf(out, ", noise %s, effects from %s on are seen", format_share(b, f->noise_ratio), format_share(a, f->mde_ratio));
 	if (f->comparisons)
 		fprintf(out, ", p after Holm over %u", f->comparisons);
 	fputs(m->sweep->complete ? "" : ", not finished", out);
@@ -182,6 +182,7 @@ static void number_row(const struct report *r, FILE *out, size_t cell, const int
 	put(r, out, -VALUE_WIDTH, format_value(text, e->median.median, m->metric[m->primary].unit));
 	fputs("  ", out);
 	put(r, out, INTERVAL_WIDTH, cell == m->sweep->control ? "" : interval(text, e));
+	fputc(' ', out);
 	fputs(e->verdict == VERDICT_BETTER ? colour(r, GREEN) : e->verdict == VERDICT_WORSE ? colour(r, RED) : "", out);
 	snprintf(text, sizeof(text), "%s%s%s", verdict, e->outliers ? "?" : "", e->contrast.paired && e->n ? "^" : "");
 	put(r, out, VERDICT_WIDTH, text);
@@ -268,7 +269,7 @@ static struct layout layout(const struct report *r)
 	l.columns = report_columns(r, l.metric, r->width ? COLUMNS_MAX : 4);
 	if (!r->width)
 		return l;
-	left = (int)r->width - (2 + 2 + l.risk + VALUE_WIDTH + 2 + INTERVAL_WIDTH + VERDICT_WIDTH + 7);
+	left = (int)r->width - (2 + 2 + l.risk + VALUE_WIDTH + 2 + INTERVAL_WIDTH + 1 + VERDICT_WIDTH + 6);
 	if (l.label > 44 && left - l.label < METRIC_WIDTH)
 		l.label = left - METRIC_WIDTH > 44 ? left - METRIC_WIDTH : 44;
 	if (l.label > left)
@@ -289,7 +290,7 @@ static void table(const struct report *r, FILE *out)
 	put(r, out, l.label, "cell");
 	fprintf(out, "  %-*s", l.risk, "risk");
 	put(r, out, -VALUE_WIDTH, m->metric[m->primary].title);
-	fprintf(out, "  %-*s%-*s", INTERVAL_WIDTH, "against the control", VERDICT_WIDTH, "verdict");
+	fprintf(out, "  %-*s %-*s", INTERVAL_WIDTH, "against the control", VERDICT_WIDTH, "verdict");
 	for (size_t i = 0; i < l.columns; i++) {
 		put(r, out, -(METRIC_WIDTH - 1), m->metric[l.metric[i]].title);
 		fputc(' ', out);

@@ -74,6 +74,11 @@ char *format_percent(char *to, double ratio)
 	return to;
 }
 
+char *format_share(char *to, double ratio)
+{
+	return isfinite(ratio) ? three_digits(to, ratio * 100, "%") : strcpy(to, "-");
+}
+
 char *format_p(char *to, double p)
 {
 	snprintf(to, TEXT_MAX, p < 1e-6 ? "p < 1e-6" : "p %.2g", p);

@@ -11,6 +11,7 @@ extern const char *const unit_names[]; /* "s", "ns", ... as JSON says them */
 
 char *format_value(char *to, double value, enum unit unit); /* "9.12 s", "4.1 ms", "3158/s", "1.2 GiB" */
 char *format_percent(char *to, double ratio);               /* 0.65 -> "-35.0%", 1.012 -> "+1.2%" */
+char *format_share(char *to, double ratio);                 /* 0.0123 -> "1.23%" */
 char *format_p(char *to, double p);                         /* "p 0.032", "p < 1e-6" */
 char *format_plain(char *to, double value);                 /* shortest text with 7 significant digits, for CSV */
 

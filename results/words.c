@@ -39,14 +39,15 @@ static char *why_keep(const struct matrix *m)
 {
 	const struct metric_fit *f = &m->fit[m->primary];
 	size_t undecided = 0;
+	char mde[TEXT_MAX];
 
 	for (size_t c = 0; c < m->sweep->ncells; c++)
 		undecided += matrix_at(m, c, m->primary)->verdict == VERDICT_UNDECIDED;
 	if (!f->comparisons)
 		return text("Keep the control: no other cell can be compared with it yet.");
 	if (isfinite(f->mde_ratio))
-		return text("Keep the control: nothing within %s is shown to be better (%zu undecided; this sweep sees effects from %.1f%% on).",
-			m->max_durability, undecided, f->mde_ratio * 100);
+		return text("Keep the control: nothing within %s is shown to be better (%zu undecided; this sweep sees effects from %s on).",
+			m->max_durability, undecided, format_share(mde, f->mde_ratio));
 	return text("Keep the control: nothing within %s is shown to be better.", m->max_durability);
 }
 

@@ -72,6 +72,7 @@ const key = new Map();
 measured.filter(c => c !== control).forEach((c, i) => key.set(c.id, String(i + 1)));
 key.set(control.id, 'C');
 const name = c => c === control ? 'control' : '#' + (key.get(c.id) || '?');
+const title = c => c.label === name(c) ? c.label : name(c) + ' ' + c.label;
 const runsOf = c => M.runs.filter(r => r.cell === c.id && r.outcome === 'ok');
 
 const other = byId.get(M.recommended) !== control && byId.get(M.recommended) || measured.find(c => c !== control) || control;

@@ -43,11 +43,11 @@ function tradeoff() {
 		const group = s('g', {opacity: c.allowed ? 1 : .55}, s('line', {x1: px(a.lo), x2: px(a.hi), y1: y, y2: y, stroke: riskColour(c), 'stroke-opacity': .5}), s('line', {x1: x, x2: x, y1: py(b.lo), y2: py(b.hi), stroke: riskColour(c), 'stroke-opacity': .5}), mark(c, x, y));
 		const text = name(c) + (c.id === M.recommended && !M.keep_control ? ' ★' : ''), at = place(x, y, text);
 		if (at) group.append(s('text', {class: c.id === M.recommended ? 'strong' : '', x: at[0], y: at[1]}, text));
-		svg.append(hover(group, name(c) + ' ' + c.label + '\n' + format(a.median, '1/s') + ', p99 ' + ns(b.median) + '\n' + c.durability + (c.single_device ? '+D4' : '') + ': ' + c.risk));
+		svg.append(hover(group, title(c) + '\n' + format(a.median, '1/s') + ', p99 ' + ns(b.median) + '\n' + c.durability + (c.single_device ? '+D4' : '') + ': ' + c.risk));
 	}
 	const legend = h('div', {class: 'bar'});
 	for (const [word, example] of [['D0', {durability: 'D0'}], ['D1: more unsynced seconds', {durability: 'D1:1s'}], ['D2, D3: data can be wrong or lost', {durability: 'D3'}], ['D4: one disk', {durability: 'D0', single_device: true}]])
-		if (points.some(c => riskColour(c) === riskColour(example))) legend.append(h('label', {}, s('svg', {width: 14, height: 14}, mark(example, 7, 7)), word));
+		if (points.some(c => riskColour(c) === riskColour(example)) && !(example.single_device && control.single_device)) legend.append(h('label', {}, s('svg', {width: 14, height: 14}, mark(example, 7, 7)), word));
 	return section('Throughput, latency, risk', 'Bars are the intervals of the medians; the line is the frontier within ' + M.durability_max + '.', svg, legend);
 }
 
@@ -137,7 +137,7 @@ function distributions() {
 	matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw);
 	hover(canvas, e => {
 		const at = (e.clientX - canvas.getBoundingClientRect().left) / canvas.clientWidth * W, p = places.find(q => at >= q.x && at < q.x + q.w);
-		return p ? name(p.c) + ' ' + p.c.label + '\nrun ' + p.r.seq + ', p99 ' + ns(p.p99) : '';
+		return p ? title(p.c) + '\nrun ' + p.r.seq + ', p99 ' + ns(p.p99) : '';
 	});
 	return section('Every run, its whole latency distribution', 'One column a run, grouped by profile, best first; denser is more operations, all under one shade table; the red tick is that run’s p99. An odd run or a second mode shows here before it hides in a median.', canvas);
 }
@@ -150,8 +150,8 @@ function percentiles() {
 		const add = (label, text, colour, dash) => { const pairs = text ? columns(text)[0] : null; if (pairs && pairs.length) lines.push({label, pairs, colour, dash}); };
 		add('recorded on the production host', D.recorded, 'var(--soft)', '4 3');
 		const a = byId.get(state.a), b = byId.get(state.b);
-		if (a) add(name(a) + ' ' + a.label, D.merged[a.id], 'var(--write)');
-		if (b && b !== a) add(name(b) + ' ' + b.label, D.merged[b.id], 'var(--read)');
+		if (a) add(title(a), D.merged[a.id], 'var(--write)');
+		if (b && b !== a) add(title(b), D.merged[b.id], 'var(--read)');
 		if (!lines.length) { box.replaceChildren(h('p', {class: 'hint'}, 'No histograms in this sweep.')); return; }
 		for (const l of lines) {
 			l.n = l.pairs.reduce((m, p) => m + p[1], 0);
@@ -188,6 +188,6 @@ function fioRanks() {
 	}
 	const chosen = byId.get(M.fio.would_choose);
 	return section('Would fio have chosen the same?', 'Kendall’s τ = ' + (M.fio.kendall_tau === null ? '–' : M.fio.kendall_tau.toFixed(2)) + ' over ' + M.fio.cells + ' profiles (1 same order, 0 unrelated). ' +
-		(chosen ? 'Within ' + M.durability_max + ' fio would choose ' + chosen.label + (M.fio.would_cost_ratio > 1.0005 ? ', which costs ' + percent(M.fio.would_cost_ratio) + ' on this trace.' : ', as the trace does.') : ''), svg,
+		(chosen ? 'Within ' + M.durability_max + ' fio would choose ' + chosen.label + (M.fio.would_cost_ratio <= 1.0005 ? ', as the trace does.' : M.fio.would_cost_shown ? ', which costs ' + percent(M.fio.would_cost_ratio) + ' on this trace.' : ', which is not shown to be slower than the best.') : ''), svg,
 		h('p', {class: 'hint'}, M.fio.jobs.map(j => j.name + ': τ ' + (j.kendall_tau === null ? '–' : j.kendall_tau.toFixed(2))).join(' · ')));
 }

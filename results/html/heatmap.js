@@ -196,7 +196,7 @@ function heatmaps() {
 	const have = measured.filter(c => D.maps.some(m => m.cell === c.id));
 	if (!have.some(c => c.id === state.a)) state.a = have[0].id;
 	if (!have.some(c => c.id === state.b)) state.b = (have.find(c => c !== control) || have[0]).id;
-	const options = have.map(c => [c.id, name(c) + ' ' + (c.label.length > 44 ? c.label.slice(0, 43) + '…' : c.label)]);
+	const options = have.map(c => [c.id, title(c).length > 46 ? title(c).slice(0, 45) + '…' : title(c)]);
 	const legend = h('div', {class: 'bar'}), area = h('div', {class: 'two'}), table = h('div'), note = h('p', {class: 'hint'});
 	onChange(['a', 'b', 'shade', 'hue', 'y', 'rows', 'crop', 'only', 'box'], () => {
 		const maps = [...new Set([state.a, state.b])].map(mapOf).filter(Boolean);
@@ -206,7 +206,7 @@ function heatmaps() {
 			const canvas = h('canvas', {role: 'img', 'aria-label': 'latency heat map of ' + byId.get(m.id).label}), g = grids[i];
 			drawMap(canvas, m, g, rows, shade, view, span);
 			brush(canvas, rows, span, m);
-			return h('div', {}, h('h3', {class: 'map', title: byId.get(m.id).label}, 'AB'[i] + ': ' + name(byId.get(m.id)) + ' ' + byId.get(m.id).label),
+			return h('div', {}, h('h3', {class: 'map', title: byId.get(m.id).label}, 'AB'[i] + ': ' + title(byId.get(m.id))),
 				h('p', {class: 'mapnote'}, count(m.n) + ' operations, run ' + m.raw.seq + ' ', g.beyond ? h('span', {class: 'beyond'}, '▲ ' + count(g.beyond) + ' (' + share(g.beyond / g.total) + ') above ' + ns(bucketLow(rows.cut, m.bits)) + ', the red strip') : null), canvas);
 		}));
 		const balanced = grids.every(g => g.balanced);
