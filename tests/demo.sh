@@ -6,7 +6,7 @@ set -eu
 cd "$(dirname "$0")/.."
 work=build/demo
 box=52-54-00-10-00-01
-sweep=box-demo
+sweep='box-demo'
 started=$(date +%s)
 
 stage()
