@@ -1,4 +1,4 @@
-# The heartbeat while a sweep runs. Input: the journal's lines (-R -n); $plan: plan.json; $event, $seq: the line that was just written.
+# The heartbeat while a sweep runs: its message on one line (-r), the whole document on the next. Input: the journal's lines (-R -n); $plan: plan.json; $event, $seq: the line that was just written.
 def over: IN("done", "failed", "not-applied", "unsupported", "crashed");
 [inputs | fromjson?] as $journal
 | ($plan[0].runs | length) as $runs
@@ -15,5 +15,7 @@ def over: IN("done", "failed", "not-applied", "unsupported", "crashed");
 		else "run \($seq) of \($runs), block \($run.block), \($cell_label): \($event)"
 			+ (if $line.elapsed_ns != null then " in \($line.elapsed_ns / 1e6 | round / 1000) s" else "" end)
 			+ (if $line.reason != null then " (\($line.reason))" else "" end)
+			+ (if $event | over then "; \(100 * $over / $runs | floor) % are over" else "" end)
 		end)
 }
+| .message, tojson

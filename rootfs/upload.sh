@@ -8,7 +8,7 @@ here=${0%/*}
 # shellcheck source=rootfs/agent.sh
 . "$here/agent.sh"
 dir=$1 event=$2 seq=$3
-name=$(cat "$IORIG_STATE/name")
+read -r name <"$IORIG_STATE/name"
 base=$IORIG_SERVER/results/$IORIG_BOX/$name
 pending=$IORIG_STATE/pending
 
@@ -26,9 +26,10 @@ stop | complete) printf '%s\n' sweep.json plan.json box.json >>"$pending" ;;
 esac
 
 if [ -e "$dir/plan.json" ] && [ -e "$dir/runs.ndjson" ]; then
-	jq -R -n -f "$here/status.jq" --slurpfile plan "$dir/plan.json" --arg box "$IORIG_BOX" --arg sweep "$name" --arg event "$event" \
-		--argjson seq "${seq:-0}" --argjson uptime "$(uptime_s)" "$dir/runs.ndjson" >"$IORIG_STATE/status.json" &&
-		show running "$(jq -r .message "$IORIG_STATE/status.json")"
+	jq -R -n -r -f "$here/status.jq" --slurpfile plan "$dir/plan.json" --arg box "$IORIG_BOX" --arg sweep "$name" --arg event "$event" \
+		--argjson seq "${seq:-0}" --argjson uptime "$(uptime_s)" "$dir/runs.ndjson" | {
+		IFS= read -r message && show running "$message" && cat >"$IORIG_STATE/status.json"
+	}
 fi
 
 set --

@@ -68,7 +68,7 @@ bin/iorig image run --net pxe --image "$work/image" --dir "$work/serve" --disks 
 boot=$!
 # What the server hears, which is what an operator would see; the box's own console repeats it.
 tail -n +1 --pid="$boot" -f "$work/console.log" 2>/dev/null |
-	grep --line-buffered -a -E '^image:|^iorig: image|^[0-9]{4}-[0-9T:-]+Z ' | grep --line-buffered -v -E ' uploaded | got the address ' &
+	grep --line-buffered -a -E '^image:|^iorig: image|^[0-9]{4}-[0-9T:-]+Z ' | grep --line-buffered -v -E ' uploaded | got the address |: (armed|applied|prepared|running)$' &
 follow=$!
 rc=0
 wait "$boot" || rc=$?
