@@ -18,6 +18,7 @@ extern const struct command cmd_disks;
 extern const struct command cmd_profile;
 extern const struct command cmd_sweep;
 extern const struct command cmd_report;
+extern const struct command cmd_compare;
 extern const struct command cmd_image;
 extern const struct command cmd_serve;
 extern const struct command cmd_box;
@@ -30,6 +31,7 @@ static const struct command *const commands[] = {
 	&cmd_profile,
 	&cmd_sweep,
 	&cmd_report,
+	&cmd_compare,
 	&cmd_image,
 	&cmd_serve,
 	&cmd_box,

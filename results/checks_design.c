@@ -149,6 +149,19 @@ static void sync_backlog(const struct matrix *m, json_t *checks)
 		"with the final sync counted in, the recommended cell is at ratio %.3f (%s)", e->contrast.ratio, verdict_names[e->verdict]);
 }
 
+/* The best of many looks better than it is; sweeps/ names the sweep of fresh runs "...-confirm". */
+static void confirmation(const struct matrix *m, json_t *checks)
+{
+	const char *name = json_text(m->sweep->input, "name", ""), *end = name + strlen(name) - strlen("-confirm");
+	bool confirmed = strlen(name) > strlen("-confirm") && !strcmp(end, "-confirm");
+
+	if (confirmed)
+		check_add(checks, "confirmed", CHECK_OK, "these are the fresh runs of a confirmation: quote these numbers");
+	else if (m->recommended >= 0 && m->recommended != (int)m->sweep->control)
+		check_add(checks, "confirmed", CHECK_WARN, "not yet: the best of %u is flattered by having been picked; 'iorig sweep confirm' gives numbers to quote",
+			m->fit[m->primary].comparisons + 1);
+}
+
 static void one_kernel(const struct matrix *m, json_t *checks)
 {
 	const char *first = NULL, *other = NULL;
@@ -173,4 +186,5 @@ void checks_of_design(const struct matrix *m, json_t *checks)
 	drift(m, checks);
 	self_test(m, checks);
 	sync_backlog(m, checks);
+	confirmation(m, checks);
 }

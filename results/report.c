@@ -99,6 +99,8 @@ static void next_step(const struct report *r, const char *format)
 		say("next: iorig sweep resume %s", s->dir);
 	else
 		say("next: iorig report %s --format html -o %s.html", s->dir, s->dir);
+	if (s->complete && r->matrix->recommended >= 0 && r->matrix->recommended != (int)s->control && !strstr(json_text(s->input, "name", ""), "-confirm"))
+		say("then: iorig sweep confirm %s --out %s-confirm", s->dir, s->dir);
 }
 
 static int analyse(const struct sweep *sweep, const char *format)

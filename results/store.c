@@ -303,6 +303,30 @@ int sweep_open(struct sweep *s, const char *dir, char **why)
 	return 0;
 }
 
+int sweep_open_run(struct sweep *s, const char *dir, char **why)
+{
+	_cleanup_free_ char *path = NULL;
+	json_t *doc;
+
+	*s = (struct sweep){.dir = strdup(dir), .warnings = json_array(), .journal = json_array(), .complete = true};
+	if (!s->dir || asprintf(&path, "%s/run.json", dir) < 0)
+		return -1;
+	doc = json_read(path, "iorig.run/1", why);
+	s->plan = json_pack("{s[{ss so}] s[{si ss si si}] ss so}", "cells", "id", "run", "label", json_string("run"), "runs", "seq", 1, "cell", "run",
+		"block", 1, "position", 1, "control", "run", "trace_sha256", json_safe_text(json_text(json_object_get(doc, "trace"), "sha256", NULL)));
+	if (doc && s->plan && !read_cells(s, why) && !read_runs(s)) {
+		s->runs[0].doc = doc;
+		s->runs[0].outcome = strcmp(json_text(doc, "outcome", "ok"), "ok") ? OUTCOME_FAILED : OUTCOME_OK;
+		if (s->runs[0].outcome == OUTCOME_FAILED)
+			set_reason(&s->runs[0].reason, "%s", json_text(doc, "reason", "run.json says failed without a reason"));
+		conclude_cells(s);
+		return 0;
+	}
+	json_decref(doc);
+	sweep_release(s);
+	return -1;
+}
+
 void sweep_release(struct sweep *s)
 {
 	for (size_t i = 0; i < s->nruns; i++) {

@@ -55,6 +55,8 @@ struct sweep {
 
 /* 0 or -1 with *why, one line, the caller's to free. Only plan.json has to be there. */
 int sweep_open(struct sweep *s, const char *dir, char **why);
+/* The same for the directory of a single run (run.json), as a sweep of one cell and one run. */
+int sweep_open_run(struct sweep *s, const char *dir, char **why);
 void sweep_release(struct sweep *s);
 
 /* A file of a run, parsed; NULL when there is none or it is broken. name: "run.hist", "fio-x.json". The caller's reference. */
