@@ -10,6 +10,7 @@
 #include "lib/proc.h"
 #include "lib/why.h"
 #include "sweeps/plan.h"
+#include "sweeps/precision.h"
 
 #define ALPHA 0.05
 /* Array, mkfs, mount, starting state, settling, undo: measured 2 to 5 s a run on a small trace. */
@@ -84,9 +85,12 @@ void plan_add_estimate(json_t *plan, const struct plan_estimate *e)
 
 	json_object_set_new(plan, "estimate", json_pack("{sf sf sf sf sf}", "run_s", e->run_s, "total_s", e->total_s, "loop_bytes", e->disk_bytes,
 							"trace_events", e->events, "trace_lost", e->lost));
-	json_object_set_new(plan, "conclusion", json_pack("{sb sI sf sf}", "possible", n >= plan_blocks_needed(m), "blocks_needed",
+	json_object_set_new(plan, "conclusion", json_pack("{sb sI sf sf}", "rank_test_can_decide", n >= plan_blocks_needed(m), "blocks_needed",
 							  (json_int_t)plan_blocks_needed(m), "smallest_p", plan_smallest_p(n),
 							  "needed_p", ALPHA / (double)(m < 1 ? 1 : m)));
+	if (n > 1 && m > 0)
+		json_object_set_new(json_object_get(plan, "conclusion"), "detectable_ratio_at_2_percent_noise",
+				    json_real(precision_detectable(n, m + 1, m, 0.02)));
 }
 
 static void print_cells(const struct cells *cells)
@@ -121,6 +125,10 @@ static void print_cells(const struct cells *cells)
 	}
 }
 
+/*
+ * Two ways to a verdict: the rank test of a cell's runs against the control's, which assumes nothing, and the block model, which pools the
+ * scatter of all cells and so gets along with few blocks.
+ */
 static void print_conclusion(const json_t *plan)
 {
 	int64_t m = json_int(plan, "comparisons", 0), n = json_int(plan, "blocks_max", 0), needed = plan_blocks_needed(m);
@@ -130,12 +138,17 @@ static void print_conclusion(const json_t *plan)
 		return;
 	}
 	if (n >= needed)
-		printf("conclusion  possible: %lld blocks against %lld comparisons (smallest p %.2g, Holm's correction asks for %.2g)\n", (long long)n,
-		       (long long)m, plan_smallest_p(n), ALPHA / (double)m);
+		printf("conclusion  a rank test alone can decide: %lld blocks, %lld comparisons, smallest p %.2g, Holm's correction asks for %.2g\n",
+		       (long long)n, (long long)m, plan_smallest_p(n), ALPHA / (double)m);
 	else
-		printf("conclusion  NOT possible: with %lld blocks the smallest p is %.2g, but %lld comparisons under Holm's correction need %.2g.\n"
-		       "            Differences will be shown, none can be proved; plan.blocks %lld would do.\n",
+		printf("conclusion  a rank test alone can NOT decide: with %lld blocks its smallest p is %.2g, and Holm's correction for %lld comparisons\n"
+		       "            asks for %.2g; %lld blocks would do. Verdicts rest on the block model, which pools all cells\n",
 		       (long long)n, plan_smallest_p(n), (long long)m, ALPHA / (double)m, (long long)needed);
+	if (n > 1)
+		printf("            the block model finds differences from %.1f %% on when runs scatter by 2 %%, from %.0f %% on at 10 %%\n",
+		       100 * precision_detectable(n, m + 1, m, 0.02), 100 * precision_detectable(n, m + 1, m, 0.10));
+	else
+		printf("            one block has no scatter to judge by: nothing can be concluded\n");
 }
 
 void plan_print(const struct sweep *sweep, const struct cells *cells, const json_t *plan, const struct plan_estimate *e)

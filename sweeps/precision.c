@@ -8,15 +8,46 @@
 #include "lib/json.h"
 #include "sweeps/plan.h"
 
+/* The normal quantile with `upper` above it, by bisection: called a few times, so that speed does not matter. */
+static double normal_quantile(double upper)
+{
+	double low = 0, high = 40;
+
+	for (int i = 0; i < 100; i++) {
+		double middle = (low + high) / 2;
+
+		if (erfc(middle / M_SQRT2) / 2 > upper)
+			low = middle;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* Cornish-Fisher expansion of t around the normal quantile; good to 3 digits from df 6 on at the levels used here. */
+static double t_quantile(double upper, int64_t df)
+{
+	double z = normal_quantile(upper), d = (double)df;
+
+	return z + (z * z * z + z) / (4 * d) + (5 * pow(z, 5) + 16 * pow(z, 3) + 3 * z) / (96 * d * d);
+}
+
 double precision_t975(int64_t df)
 {
 	static const double small[] = {12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281};
-	double z = 1.959964, d = (double)df;
 
 	if (df <= (int64_t)ARRAY_SIZE(small))
 		return small[df < 1 ? 0 : df - 1];
-	/* Cornish-Fisher expansion of t around the normal quantile; good to 4 digits from df 11 on. */
-	return z + (z * z * z + z) / (4 * d) + (5 * pow(z, 5) + 16 * pow(z, 3) + 3 * z) / (96 * d * d);
+	return t_quantile(0.025, df);
+}
+
+double precision_detectable(int64_t blocks, int64_t cells, int64_t comparisons, double noise)
+{
+	int64_t df = (blocks - 1) * (cells - 1);
+
+	if (df < 1 || comparisons < 1)
+		return HUGE_VAL;
+	return exp((t_quantile(0.025 / (double)comparisons, df) + t_quantile(0.2, df)) * noise * sqrt(2 / (double)blocks)) - 1;
 }
 
 /* Mean of ln(elapsed) of a cell's done runs in a block; NAN when there is none. */

@@ -115,20 +115,16 @@ static int freeze(struct session *s, const struct cells *cells, char **why)
 /* A folder that holds a sweep is never used for another. */
 static int make_folder(const struct session *s, char **why)
 {
-	static const char *const ours[] = {"runs.ndjson", "undo.ndjson"};
+	_cleanup_free_ char *journal = NULL;
 	int rc = make_directories(s->options.folder);
 
 	if (rc)
 		return why_set(why, rc, "cannot make '%s': %s", s->options.folder, strerror(-rc));
-	for (size_t i = 0; i < ARRAY_SIZE(ours); i++) {
-		_cleanup_free_ char *path = NULL;
-
-		if (asprintf(&path, "%s/%s", s->options.folder, ours[i]) < 0)
-			return -ENOMEM;
-		if (!access(path, F_OK))
-			return why_set(why, -EEXIST, "'%s' holds a sweep already; go on with 'iorig sweep resume %s' or give another --out",
-				       s->options.folder, s->options.folder);
-	}
+	if (asprintf(&journal, "%s/runs.ndjson", s->options.folder) < 0)
+		return -ENOMEM;
+	if (!access(journal, F_OK))
+		return why_set(why, -EEXIST, "'%s' holds a sweep already; go on with 'iorig sweep resume %s' or give another --out",
+			       s->options.folder, s->options.folder);
 	return 0;
 }
 
@@ -158,10 +154,10 @@ int session_create(struct session *s, const struct session_options *options, cha
 	if (!rc)
 		rc = lock_folder(s, why);
 	if (!rc)
+		rc = open_undo(s, why);
+	if (!rc)
 		rc = freeze(s, &cells, why);
 	cells_release(&cells);
-	if (!rc)
-		rc = open_undo(s, why);
 	return rc;
 }
 

@@ -345,6 +345,10 @@ static void reach_of_a_design(void **state)
 	assert_float_equal(precision_t975(2), 4.3027, 1e-4);
 	assert_float_equal(precision_t975(20), 2.0860, 5e-4);
 	assert_float_equal(precision_t975(30), 2.0423, 5e-4);
+	/* research/sweep.md 4.6: 4 blocks, 4 cells, sd 0.006151, no correction: 1.38 %. */
+	assert_float_equal(precision_detectable(4, 4, 1, 0.006151), 0.0138, 1e-4);
+	assert_true(precision_detectable(1, 4, 3, 0.02) > 1e6);
+	assert_true(precision_detectable(6, 9, 8, 0.02) < precision_detectable(3, 9, 8, 0.02));
 }
 
 int main(void)
