@@ -33,7 +33,7 @@ HELPERS := $(patsubst tests/helpers/%.c,build/helpers/%,$(wildcard tests/helpers
 UNITS   := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/*.c))
 
 .DEFAULT_GOAL := all
-.PHONY: all help deps demo test test-long bench lint install clean units
+.PHONY: all help deps demo test test-long bench fuzz lint install clean units
 .DELETE_ON_ERROR:
 
 all: $(PROGRAM) ## build bin/iorig, the one static program
@@ -90,6 +90,15 @@ test-long: ## fuzzers, kill loops, every box test
 
 bench: ## ratios against peers, measured in the same run
 	sh tests/bench/run.sh
+
+# libFuzzer targets, one program each in build/fuzz/; tests/long/fuzz.bats runs them. Clang, with the sources under ASan and UBSan.
+FUZZERS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+fuzz: $(FUZZERS) ## build the fuzz targets (build/fuzz/NAME CORPUS-FOLDER runs one)
+build/fuzz/%: tests/fuzz/%.c tests/fuzz/fuzz.h $(wildcard trace/*.[ch] lib/*.[ch])
+	@mkdir -p $(@D)
+	@echo "FUZZ $@"
+	@$(CLANG) -std=gnu11 -g -O1 -I. -D_GNU_SOURCE -DIORIG_VERSION='"$(VERSION)"' -fsanitize=fuzzer,address,undefined \
+		-fno-sanitize-recover=undefined -o $@ $< $(filter-out %.bpf.c,$(wildcard trace/*.c lib/*.c)) $(LIBS)
 
 lint: ## shellcheck, cppcheck, mandoc, duplicate code
 	sh tests/lint.sh

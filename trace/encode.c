@@ -5,7 +5,7 @@
 #include <xxhash.h>
 #include <zstd.h>
 
-/* One varint a record fits each column but the texts and the shapes, so the hot path needs no check of room. */
+/* One varint a record fits each column of events but the texts and the shapes, so the hot path needs no check of room. */
 enum { COLUMN_ROOM = (TRACE_BLOCK_RECORDS + 2) * TRACE_VARINT_MAX, SHAPE_SLOTS = 2 * TRACE_BLOCK_RECORDS };
 
 static void put(struct encode *e, enum trace_column column, uint64_t v)
@@ -34,7 +34,8 @@ int encode_init(struct encode *e)
 	*e = (struct encode){.zstd = ZSTD_createCCtx(), .shape_table = calloc(SHAPE_SLOTS, sizeof(uint64_t))};
 	if (!e->zstd || !e->shape_table || predict_init(&e->predict))
 		return -ENOMEM;
-	for (unsigned c = 0; c < TRACE_COLUMNS; c++)
+	/* Those of definitions get theirs when they are first used. */
+	for (unsigned c = 0; c < trace_members[0].column; c++)
 		if (trace_column_name(c) && make_room(&e->column[c], COLUMN_ROOM))
 			return -ENOMEM;
 	return 0;
@@ -150,6 +151,8 @@ int encode_definition(struct encode *e, enum trace_record_type type, const void 
 	for (const struct trace_member *m = trace_members_of(type); m->type == type && m->column; m++) {
 		uint64_t v = load_member(record, m), *before = &e->predict.member[m->column];
 
+		if (make_room(&e->column[m->column], TRACE_VARINT_MAX))
+			return -ENOMEM;
 		switch ((enum trace_coding)m->coding) {
 		case TRACE_PLAIN: put(e, m->column, v); break;
 		case TRACE_SIGNED: put(e, m->column, zigzag((int64_t)v)); break;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "lib/json.h"
 #include "trace/decode.h"
 #include "trace/varint.h"
 
@@ -141,6 +142,8 @@ static bool read_header(struct trace_reader *r)
 	r->header = json_loadb((const char *)r->payload, p.header_bytes, JSON_REJECT_DUPLICATES, &error);
 	if (!json_is_object(r->header))
 		return stop_corrupt(r, TRACE_PREAMBLE_BYTES, "the header is no JSON object");
+	if (strcmp(json_text(r->header, "schema", ""), TRACE_SCHEMA) != 0)
+		return stop_corrupt(r, TRACE_PREAMBLE_BYTES, "the header's schema is not " TRACE_SCHEMA);
 	return true;
 }
 

@@ -114,6 +114,6 @@ void text_print_json(FILE *to, const char *word, const json_t *doc)
 {
 	fprintf(to, "%s ", word);
 	/* ASCII only: what came from a foreign host must not reach a terminal as it is. */
-	json_dumpf(doc, to, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(15));
+	json_dumpf(doc, to, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(17));
 	putc('\n', to);
 }

@@ -86,7 +86,7 @@ static int write_header(struct trace_writer *w, const json_t *header)
 	if (json_object_set(doc, "schema", schema) || (header && json_object_update(doc, (json_t *)header)) ||
 	    json_object_set(doc, "schema", schema) || json_object_set_new(doc, "version", json_integer(TRACE_VERSION)))
 		goto out;
-	text = json_dumps(doc, JSON_COMPACT | JSON_REAL_PRECISION(15));
+	text = json_dumps(doc, JSON_COMPACT | JSON_REAL_PRECISION(17));
 	if (!text)
 		goto out;
 	n = strlen(text);
@@ -340,7 +340,7 @@ static int write_end(struct trace_writer *w, const json_t *trailer)
 		uint64_t offset;
 		char magic[8];
 	} end = {.offset = w->bytes};
-	char *text = trailer ? json_dumps(trailer, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
+	char *text = trailer ? json_dumps(trailer, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
 	const uint8_t *payload;
 	int rc = -ENOMEM;
 
