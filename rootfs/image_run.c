@@ -107,7 +107,8 @@ static int check(const struct image_run *run)
 
 int image_run(const struct image_run *run)
 {
-	char work[] = "/var/tmp/iorig-run-XXXXXX";
+	const char *base = getenv("TMPDIR") ? getenv("TMPDIR") : "/var/tmp";
+	_cleanup_free_ char *work = NULL;
 	int rc = check(run);
 	pid_t pid;
 
@@ -115,8 +116,8 @@ int image_run(const struct image_run *run)
 		return rc;
 	if (geteuid())
 		return fail(EXIT_IMPOSSIBLE, "image run: needs root for namespaces of its own; run it with sudo");
-	if (!mkdtemp(work))
-		return fail(EXIT_FAILED, "cannot create a directory in /var/tmp: %s", strerror(errno));
+	if (asprintf(&work, "%s/iorig-run-XXXXXX", base) < 0 || !mkdtemp(work))
+		return fail(EXIT_FAILED, "cannot create a directory in %s: %s", base, strerror(errno));
 	stop_arm();
 	rc = EXIT_FAILED;
 	if (unshare(CLONE_NEWNET | CLONE_NEWPID | CLONE_NEWNS))

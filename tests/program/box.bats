@@ -109,8 +109,8 @@ journal() { jq -R -c 'fromjson?' "$results/runs.ndjson" 2>/dev/null; }
 	done < <(journal | jq -r 'select(.ev == "done") | "\(.run_sha256) \(.seq)"')
 
 	# What the kernel does not do is said, not measured.
-	label() { jq -r --arg label "$1" '.cells[] | select(.label == $label) | .id' "$results/plan.json"; }
-	[ "$(journal | jq -s -c --arg cell "$(label 'bfq on md')" '[.[] | select(.cell == $cell and .reason != null) | .ev] | unique')" = '["not-applied"]' ]
+	cell_of() { jq -r --arg name "$1" '.cells[] | select(.label == $name) | .id' "$results/plan.json"; }
+	[ "$(journal | jq -s -c --arg cell "$(cell_of 'bfq on md')" '[.[] | select(.cell == $cell and .reason != null) | .ev] | unique')" = '["not-applied"]' ]
 	journal | jq -r 'select(.ev == "not-applied") | .reason' | grep -q 'asked for bfq, in force is none'
 	"$iorig" report "$results" --format json >"$tmp/matrix.json"
 	[ "$(jq -r '.cells[] | select(.label == "bfq on md") | .outcome' "$tmp/matrix.json")" = not-applied ]

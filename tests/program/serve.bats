@@ -188,3 +188,42 @@ expect() {
 	run -2 --separate-stderr "$iorig" box --server ftp://x --box b1
 	[[ $stderr == *"--server wants a plain http:// address"* ]]
 }
+
+@test "the agent does not start with a recording that is not the assigned one" {
+	assign >"$BATS_TEST_TMPDIR/token"
+	sum=$(jq -r .trace_sha256 "$dir/box/b1.json")
+	echo damaged >"$dir/traces/$sum"
+	start
+	run -124 timeout 6 "$iorig" box --server "$url" --box b1 --state "$BATS_TEST_TMPDIR/state" --token-file "$BATS_TEST_TMPDIR/token"
+	[[ $output == *"traces/$sum: what the server has is not $sum; waiting for the right file"* ]]
+	[ ! -e "$dir/results/b1" ]
+	grep -q 'box b1: loading: traces/.*waiting for the right file' "$BATS_TEST_TMPDIR/events"
+}
+
+@test "uploads wait while the server is away and arrive when it is back, the journal last" {
+	export IORIG_STATE=$BATS_TEST_TMPDIR/state IORIG_SERVER=$url IORIG_BOX=b1 IORIG_DEADLINE=$BATS_TEST_TMPDIR/state/deadline IORIG_STALL_S=60
+	sweep_dir=$BATS_TEST_TMPDIR/sweepdir
+	mkdir -p "$IORIG_STATE" "$sweep_dir/runs/0001"
+	echo "X-Iorig-Token: $(assign)" >"$IORIG_STATE/header"
+	echo x >"$IORIG_STATE/name"
+	echo '{"runs": [{"seq": 1, "cell": "c1", "block": 1}, {"seq": 2, "cell": "c1", "block": 2}], "cells": [{"id": "c1", "label": "control"}]}' \
+		>"$sweep_dir/plan.json"
+	echo '{"ev": "plan"}' >"$sweep_dir/runs.ndjson"
+	echo '{"outcome": "ok"}' >"$sweep_dir/runs/0001/run.json"
+	run -1 rootfs/upload.sh "$sweep_dir" plan 0
+	[[ $output == *"upload waits for the server"* ]]
+	echo '{"ev": "done", "seq": 1, "cell": "c1", "elapsed_ns": 1500000000}' >>"$sweep_dir/runs.ndjson"
+	run -1 rootfs/upload.sh "$sweep_dir" done 1
+	start
+	run -0 rootfs/upload.sh "$sweep_dir" flush 0
+	for file in plan.json runs.ndjson runs/0001/run.json; do
+		cmp "$sweep_dir/$file" "$dir/results/b1/x/$file"
+	done
+	# A torn last line of the journal is no reason to be silent.
+	printf '{"ev": "arm' >>"$sweep_dir/runs.ndjson"
+	run -0 rootfs/upload.sh "$sweep_dir" done 1
+	[ "$(jq -c '[.schema, .box, .sweep, .over, .percent, .message]' "$dir/status/b1.json")" = \
+		'["iorig.status/1","b1","x",1,50,"run 1 of 2, block 1, control: done in 1.5 s; 50 % are over"]' ]
+	# The watchdog's feeder is told that there is progress.
+	[ "$(cat "$IORIG_DEADLINE")" -gt "$(cut -d . -f 1 /proc/uptime)" ]
+}
