@@ -90,19 +90,35 @@ static int rehash(struct strings *s)
 	return 0;
 }
 
+/* The slot of that text: with its id, or free. */
+static uint32_t *find_slot(const struct strings *s, const char *text, size_t n, uint32_t hash)
+{
+	uint32_t at = hash, id;
+
+	for (; (id = s->slot[at % s->slots]) != 0; at++)
+		if (s->entry[id].hash == hash && s->entry[id].bytes == n && !memcmp(s->entry[id].text, text, n))
+			break;
+	return &s->slot[at % s->slots];
+}
+
+uint32_t strings_find(const struct strings *s, const char *text, size_t n)
+{
+	return s->slots ? *find_slot(s, text, n, hash_of(text, n)) : 0;
+}
+
 uint32_t strings_intern(struct strings *s, const char *text, size_t n, int *added)
 {
-	uint32_t hash = hash_of(text, n), at = hash, id;
+	uint32_t hash = hash_of(text, n), *slot, id;
 
 	*added = 0;
 	if (s->n >= s->slots / 2 && rehash(s))
 		return 0;
-	for (; (id = s->slot[at % s->slots]) != 0; at++)
-		if (s->entry[id].hash == hash && s->entry[id].bytes == n && !memcmp(s->entry[id].text, text, n))
-			return id;
+	slot = find_slot(s, text, n, hash);
+	if (*slot)
+		return *slot;
 	id = append(s, text, n, hash);
 	if (id)
-		s->slot[at % s->slots] = id;
+		*slot = id;
 	*added = id != 0;
 	return id;
 }

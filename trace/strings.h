@@ -25,3 +25,5 @@ void strings_release(struct strings *s);
 uint32_t strings_append(struct strings *s, const char *text, size_t n);
 /* The id of that text; *added tells whether it is new. 0: no memory. */
 uint32_t strings_intern(struct strings *s, const char *text, size_t n, int *added);
+/* The id of that text, 0 when there is none. For tables that strings_intern filled. */
+uint32_t strings_find(const struct strings *s, const char *text, size_t n);

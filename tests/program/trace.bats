@@ -237,3 +237,69 @@ small() { # N: a trace of N reads of one file
 		run -1 sh -c "'$iorig' trace $verb a.iotrace >/dev/full"
 	done
 }
+
+# A trace with names in every place.
+named() {
+	cat <<-'EOF'
+		header {"hostname":"bigbank","kernel":"6.1","mounts":[{"path":"/srv/customers","options":"rw,lowerdir=/secret/lower","type":"ext4"}],"command":["backup.sh","--all"]}
+		thread 1 tid=10 comm="payrolld" cwd="/srv/customers"
+		file 1 dev=8:1 ino=5 mode=0100644 size=5 path="/srv/customers/Miller & Sons/invoice.2024.pdf"
+		file 2 dev=8:1 ino=6 mode=0120777 path="/srv/customers/latest" target="../customers/Miller & Sons"
+		1.000000+0.000001 1 openat fd=AT_FDCWD file=1 path="/srv/customers/Miller & Sons/invoice.2024.pdf" flags=O_RDWR = 3
+		2.000000+0.000001 1 renameat2 fd=AT_FDCWD fd2=AT_FDCWD file=1 path="/srv/customers/./.bashrc" path2="/srv/customers/../archive" = 0
+		3.000000+0.000001 1 fsetxattr fd=3 file=1 path2="user.accountant" length=7 = 0
+		trailer {"seen":3,"cgroup":"/system.slice/payroll.service"}
+	EOF
+}
+
+@test "anonymize leaves the calls and takes every name" {
+	named | "$iorig" trace build - -o a.iotrace
+	echo "my key" >key
+	run -0 --separate-stderr "$iorig" trace anonymize -k key -o anonymous.iotrace a.iotrace
+	[ -z "$output$stderr" ]
+	"$iorig" trace dump anonymous.iotrace >dump
+	for name in bigbank customers Miller Sons invoice 2024 pdf latest payroll archive bashrc accountant backup secret lower slice; do
+		! grep -qi "$name" dump || { echo "$name is still there"; cat dump; false; }
+	done
+	# Without strings and the documents, nothing has changed.
+	strip() { grep -v '^header\|^trailer' | sed 's/"[^"]*"/""/g'; }
+	diff <(named | "$iorig" trace build - -o b && "$iorig" trace dump b | strip) <(strip <dump)
+	# Equal names have equal pseudonyms, and what means something to the kernel stays.
+	[ "$(grep -o 'path="[^"]*"' dump | sed -n 1p)" = "$(grep -o 'path="[^"]*"' dump | sed -n 3p)" ]
+	grep -q 'target="\.\./' dump
+	grep -q 'path2="user\.[0-9a-f]*"' dump
+	grep -q 'path="/[0-9a-f]*/[0-9a-f]*/\./[0-9a-f]*"' dump
+	grep -q '"kernel":"6.1"' dump
+	grep -q '"options":"rw"' dump
+	grep -q 'comm="[0-9a-f]\{14\}"' dump
+}
+
+@test "anonymize: the key decides, and what is to stay stays" {
+	named | "$iorig" trace build - -o a.iotrace
+	echo one >key1
+	echo two >key2
+	"$iorig" trace anonymize -k key1 -o 1.iotrace a.iotrace
+	"$iorig" trace anonymize -k key1 -o 1again.iotrace a.iotrace
+	"$iorig" trace anonymize -k key2 -o 2.iotrace a.iotrace
+	"$iorig" trace anonymize -o random1.iotrace a.iotrace
+	"$iorig" trace anonymize -o random2.iotrace a.iotrace
+	cmp 1.iotrace 1again.iotrace
+	[ "$(sha256sum 1.iotrace 2.iotrace random1.iotrace random2.iotrace | cut -d' ' -f1 | sort -u | wc -l)" = 4 ]
+	"$iorig" trace anonymize --keep-extensions --keep-directories -o kept.iotrace a.iotrace
+	"$iorig" trace dump kept.iotrace >dump
+	grep -q 'file 1 .* path="/srv/[0-9a-f]*/[0-9a-f]*/[0-9a-f]*\.pdf"' dump
+	! grep -q "bashrc\|2024" dump
+}
+
+@test "anonymize refuses an empty key, a missing -o and a trace that is cut short, and writes nothing" {
+	named | "$iorig" trace build - -o a.iotrace
+	: >empty
+	run -1 --separate-stderr "$iorig" trace anonymize -k empty -o x a.iotrace
+	[ "$stderr" = "iorig: cannot read the key in 'empty': it is empty" ]
+	run -2 --separate-stderr "$iorig" trace anonymize a.iotrace
+	[ "$stderr" = "iorig: trace anonymize: -o FILE is needed" ]
+	head -c 500 a.iotrace >half
+	run -3 --separate-stderr "$iorig" trace anonymize -o x half
+	[[ "$stderr" == "iorig: 'half': truncated at byte 500, after 0 events"* ]]
+	[ -z "$(ls x* 2>/dev/null)" ]
+}
