@@ -72,7 +72,9 @@ const key = new Map();
 measured.filter(c => c !== control).forEach((c, i) => key.set(c.id, String(i + 1)));
 key.set(control.id, 'C');
 const name = c => c === control ? 'control' : '#' + (key.get(c.id) || '?');
-const title = c => c.label === name(c) ? c.label : name(c) + ' ' + c.label;
+/* Where labels are long the name spaces go first: "block.scheduler=none" is "scheduler=none"; the whole stands in the tooltip. */
+const brief = c => c.label.length > 40 ? c.label.replace(/(^| )[^ =]*\.(?=[^ =.]+=)/g, '$1') : c.label;
+const title = c => c.label === name(c) ? c.label : name(c) + ' ' + brief(c);
 const runsOf = c => M.runs.filter(r => r.cell === c.id && r.outcome === 'ok');
 
 const other = byId.get(M.recommended) !== control && byId.get(M.recommended) || measured.find(c => c !== control) || control;

@@ -41,7 +41,7 @@ function tradeoff() {
 	for (const c of [...points].sort((p, q) => important(q) - important(p))) {
 		const a = c.metrics[X], b = c.metrics[Y], x = px(a.median), y = py(b.median);
 		const group = s('g', {opacity: c.allowed ? 1 : .55}, s('line', {x1: px(a.lo), x2: px(a.hi), y1: y, y2: y, stroke: riskColour(c), 'stroke-opacity': .5}), s('line', {x1: x, x2: x, y1: py(b.lo), y2: py(b.hi), stroke: riskColour(c), 'stroke-opacity': .5}), mark(c, x, y));
-		const text = name(c) + (c.id === M.recommended && !M.keep_control ? ' ★' : ''), at = place(x, y, text);
+		const text = name(c) + (c.id === M.recommended && !M.keep_control ? ' ★' : ''), at = points.length <= 20 || important(c) ? place(x, y, text) : null;
 		if (at) group.append(s('text', {class: c.id === M.recommended ? 'strong' : '', x: at[0], y: at[1]}, text));
 		svg.append(hover(group, title(c) + '\n' + format(a.median, '1/s') + ', p99 ' + ns(b.median) + '\n' + c.durability + (c.single_device ? '+D4' : '') + ': ' + c.risk));
 	}

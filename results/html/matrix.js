@@ -61,7 +61,7 @@ function matrixRow(c, shownMetrics, scales) {
 	else if (c.id === M.recommended) tags.push('keep');
 	if (c === control) tags.push('control');
 	else if (c.best_set && c.id !== M.recommended) tags.push('equal to the best');
-	const label = [h('td', {class: 'num l'}, key.get(c.id) || ''), h('td', {class: 'label'}, c.label, tags.map(t => h('span', {class: 'tag'}, t))), h('td', {class: 'l'}, badge(c))];
+	const label = [h('td', {class: 'num l'}, key.get(c.id) || ''), h('td', {class: 'label' + (brief(c).length > 30 ? ' long' : ''), title: c.label}, brief(c), tags.map(t => h('span', {class: 'tag'}, t))), h('td', {class: 'l'}, badge(c))];
 	const kind = (c.id === M.recommended ? 'recommended ' : '') + (c === control ? 'control ' : '') + (c.allowed ? '' : 'over');
 	if (!c.metrics[M.primary])
 		return h('tr', {class: c.allowed ? null : 'over'}, label, h('td', {class: 'why', colspan: shownMetrics.length + 1}, h('span', {class: 'outcome ' + c.outcome}, c.outcome), ' ', c.reason || ''), h('td', {class: 'num'}, c.runs + '/' + c.runs_planned));
@@ -71,7 +71,7 @@ function matrixRow(c, shownMetrics, scales) {
 
 function matrix() {
 	const wanted = [M.primary, 'ops_per_s', 'p99_ns', 'p999_ns', 'fsync_p99_ns', 'read_p99_ns'];
-	const metrics = [...new Set(wanted)].filter(m => M.metrics[m] && cells.some(c => c.metrics[m])).slice(0, 5);
+	const metrics = [...new Set(wanted)].filter(m => M.metrics[m] && cells.some(c => c.metrics[m])).slice(0, cells.some(c => brief(c).length > 40) ? 4 : 5);
 	const scales = {};
 	for (const m of [M.primary, 'p99_ns']) if (metrics.includes(m)) scales[m] = dotScale(m);
 	const body = h('tbody'), head = h('tr');
