@@ -53,8 +53,12 @@ is "the machine is as before that" "$before" "$(state)"
 # What md ignores is not-applied, with the place and the reason.
 out=$(apply ext4-safe --work $work --set block.top_scheduler=bfq $disks) && rc=0 || rc=$?
 is "bfq on the array fails" 1 $rc
-has "as not-applied" "not-applied: block.top_scheduler: asked for bfq, in force is none (/sys/block/md" "$out"
-is "in the report too" not-applied "$(jq -r '.knobs["block.top_scheduler"].outcome' $work/apply.json)"
+# (newer kernels do not even show the file on md)
+case $out in
+*"unsupported: block.top_scheduler: this kernel or device has no /sys/block/md"*) want=unsupported ;;
+*) want=not-applied && has "as not-applied" "not-applied: block.top_scheduler: asked for bfq, in force is none (/sys/block/md" "$out" ;;
+esac
+is "in the report too: $want" $want "$(jq -r '.knobs["block.top_scheduler"].outcome' $work/apply.json)"
 out=$(apply ext4-safe --work $work --set block.scheduler=bfq --set block.wbt_lat_usec=null $disks) && rc=0 || rc=$?
 is "bfq on the members works" 0 $rc
 [ $rc = 0 ] || echo "$out"
