@@ -2,10 +2,11 @@
 # Boots one of Debian's kernels in qemu (software emulation) with a tiny initramfs, runs a script in there, prints what it printed and
 # exits with its status. For tests that need another kernel, or md and dm, which the host may not have.
 #
-#   guest.sh [-k SUITE] [-m MODULE]... [-d DISK_MIB]... [-f FILE]... [-b BINARY]... [-a APPEND] [-t SECONDS] [-M MIB] [-o DIR] SCRIPT
+#   guest.sh [-k SUITE] [-m MODULE]... [-d DISK_MIB]... [-D DISK]... [-f FILE]... [-b BINARY]... [-a APPEND] [-t SECONDS] [-M MIB] [-o DIR] SCRIPT
 #     -k  whose kernel: bullseye (5.10), bookworm (6.1, default), bookworm-backports or trixie (6.12)
 #     -m  module to load first (with what it depends on)
 #     -d  a virtio disk of that size, /dev/vda and so on, serial iorig-disk0 and so on
+#     -D  a disk of another kind, KIND:MIB:SERIAL[:WWN], KIND scsi, ata or nvme (load virtio_scsi sd_mod, ahci sd_mod or nvme with -m)
 #     -f  a file to put into /files;  -b  a host program to put into /bin with its libraries
 #     -a  more kernel command line (preempt=full)
 #     -o  whatever the script leaves in /out is unpacked there
@@ -14,12 +15,13 @@
 set -eu
 cd "$(dirname "$0")/.."
 suite=bookworm limit=300 memory=1024
-modules="" binaries="" files="" append="" out="" disks=""
-while getopts k:m:d:f:b:a:t:M:o: option; do
+modules="" binaries="" files="" append="" out="" disks="" others=""
+while getopts k:m:d:D:f:b:a:t:M:o: option; do
 	case $option in
 	k) suite=$OPTARG ;;
 	m) modules="$modules $OPTARG" ;;
 	d) disks="$disks $OPTARG" ;;
+	D) others="$others $OPTARG" ;;
 	f) files="$files $OPTARG" ;;
 	b) binaries="$binaries $OPTARG" ;;
 	a) append=$OPTARG ;;
@@ -125,6 +127,16 @@ for mib in $disks; do
 	truncate -s "${mib}M" "$work/disk$n"
 	set -- "$@" -drive "file=$work/disk$n,format=raw,if=none,id=d$n,cache=unsafe" -device "virtio-blk-pci,drive=d$n,serial=iorig-disk$n"
 	n=$((n + 1))
+done
+o=0
+[ -z "$others" ] || set -- "$@" -device virtio-scsi-pci,id=scsi -device ich9-ahci,id=ahci
+for disk in $others; do
+	kind=${disk%%:*} serial=${disk#*:*:} mib=${disk#*:}
+	truncate -s "${mib%%:*}M" "$work/other$o"
+	case $serial in *:*) serial=${serial%%:*},wwn=${serial#*:} ;; esac
+	case $kind in scsi) device=scsi-hd,bus=scsi.0 ;; ata) device=ide-hd,bus=ahci.$o ;; *) device=$kind ;; esac
+	set -- "$@" -drive "file=$work/other$o,format=raw,if=none,id=o$o" -device "$device,drive=o$o,serial=$serial"
+	o=$((o + 1))
 done
 shift
 timeout "$limit" qemu-system-x86_64 -accel tcg,thread=multi -smp 2 -m "$memory" -cpu max -nographic -no-reboot -nodefaults -serial stdio \

@@ -35,15 +35,19 @@ knob() {
 	jq -r --arg k "$1" '.knobs[$k] | "\(.outcome) \(.wanted) \(.effective)"' "$work/apply.json"
 }
 
-# Everything of the host that a stage may touch: all vm settings, the queues of the loop devices, our mounts and disks. Other programs
-# may use loop devices meanwhile, so that after a run only those count that it used: `host_state loop3`.
+# Everything of the host that a stage may touch: all vm settings, the queues of the loop devices, our mounts and disks; looked at when no
+# other iorig changes it (then the lock is free). Loop devices may be others' meanwhile, so that after a run only those count that it used:
+# `host_state loop3`.
 host_state() {
+	exec 7>>/run/iorig.lock
+	flock -w 100 7
 	grep -H . /proc/sys/vm/* /sys/kernel/mm/transparent_hugepage/enabled 2>/dev/null | grep -v -e stat_refresh -e nr_hugepages
 	for loop in $*; do
 		grep -H . "/sys/block/$loop"/queue/* "/sys/block/$loop"/queue/iosched/* 2>/dev/null || :
 	done
 	grep "$work" /proc/mounts || :
 	losetup -a | grep "$work" || :
+	exec 7>&-
 }
 
 all_loops() {
