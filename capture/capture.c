@@ -187,6 +187,8 @@ static int run(struct recording *r)
 		rc = tracee_start(&r->child);
 		if (rc)
 			return fail(rc == -ENOENT ? 127 : 126, "cannot start %s: %s", r->command[0], strerror(-rc));
+	} else {
+		say("recording into %s%s", opt.out, opt.duration_ns ? "" : "; SIGINT or SIGTERM ends it");
 	}
 	record(r);
 	end_command(r);

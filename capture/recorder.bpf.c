@@ -140,7 +140,10 @@ extern void *bpf_rdonly_cast(void *obj, __u32 btf_id) __ksym;
 #define LOAD(p, member) ((p)->member)
 #define TYPED(address, type) ((type *)bpf_rdonly_cast((void *)(address), bpf_core_type_id_kernel(type)))
 #define CURRENT() ((struct task_struct *)bpf_get_current_task_btf())
+/* Verified once, by itself: what the verifier would otherwise walk through again for every way that leads there. */
+#define SEPARATE __attribute__((noinline))
 #else
+#define SEPARATE static __always_inline
 #define LOAD(p, member) BPF_CORE_READ(p, member)
 #define TYPED(address, type) ((type *)(address))
 #define CURRENT() ((struct task_struct *)bpf_get_current_task())
@@ -408,62 +411,80 @@ static __always_inline void describe(struct rec_file *f, struct inode *inode, co
 	f->reserved = 0;
 }
 
+struct sight {
+	__u64 mnt, dentry, inode; /* addresses */
+	struct rec_id id;
+	__u64 now;
+	__u32 bits, reserved;
+};
+
 /*
- * Tells the drainer about a file or directory, once: what it is and its name. When there is no room for that, it is forgotten again, so that the
+ * Tells the drainer about a file or directory, once: what it is and its name. When there is no room for that, it stays unknown, so that the
  * next use tells it.
  */
-static __always_inline void announce(struct task_struct *task, struct vfsmount *mnt, struct dentry *dentry, struct inode *inode,
-				     const struct rec_id *id, __u32 bits, __u64 now)
+SEPARATE int announce(struct sight *sight)
 {
-	struct rec_place place = {(__u64)dentry, (__u64)mnt};
+	struct rec_place place = {};
 	struct announced_value value = {}, *known;
+	struct dentry *dentry;
 	struct walk_scratch *s;
 	struct counters *c = my_counters();
 	struct walk w = {};
 	void *ring = my_ring();
-	__u32 zero = 0, size;
+	__u32 zero = 0, size, bits;
 
-	value.ino = id->ino;
-	value.dev = id->dev;
-	value.generation = id->generation;
+	if (!sight)
+		return 0;
+	dentry = TYPED(sight->dentry, struct dentry);
+	place.dentry = sight->dentry;
+	place.mount = sight->mnt;
+	value.ino = sight->id.ino;
+	value.dev = sight->id.dev;
+	value.generation = sight->id.generation;
 	value.parent = (__u64)LOAD(dentry, d_parent);
 	value.hash = LOAD(dentry, d_name.hash);
 	known = bpf_map_lookup_elem(&announced, &place);
 	if (known && known->ino == value.ino && known->parent == value.parent && known->hash == value.hash &&
 	    known->dev == value.dev && known->generation == value.generation)
-		return;
+		return 0;
 	s = bpf_map_lookup_elem(&walk_scratches, &zero);
 	if (!s || !ring || !c)
-		return;
-	if (!LOAD(dentry, d_hash.pprev) && LOAD(dentry, d_parent) != dentry)
+		return 0;
+	bits = sight->bits;
+	if (!LOAD(dentry, d_hash.pprev) && value.parent != sight->dentry)
 		bits |= REC_DELETED;
-	w.dentry = dentry;
-	w.mount = mount_of(mnt);
+	w.dentry = (struct dentry *)sight->dentry;
+	w.mount = mount_of((struct vfsmount *)sight->mnt);
 	w.data = s->data;
 	walk(&w);
-	describe(&s->file, inode, id, bits | w.bits);
-	s->file.head.end_ns = now;
+	describe(&s->file, TYPED(sight->inode, struct inode), &sight->id, bits | w.bits);
+	s->file.head.end_ns = sight->now;
 	s->file.place = place;
-	s->file.mount_namespace = namespace_of(task);
+	s->file.mount_namespace = namespace_of(CURRENT());
 	s->file.components = w.used;
 	size = w.used;
 	if (size > STRING_MAX + 256)
 		size = STRING_MAX + 256;
 	if (bpf_ringbuf_output(ring, s, sizeof(s->file) + size, BPF_RB_NO_WAKEUP)) {
 		__sync_fetch_and_add(&c->definitions_dropped, 1);
-		return;
+		return 0;
 	}
 	bpf_map_update_elem(&announced, &place, &value, BPF_ANY);
+	return 0;
 }
 
-static __always_inline void announce_file(struct task_struct *task, struct file *file, const struct rec_id *id, __u32 bits, __u64 now)
+static __always_inline void announce_file(struct file *file, const struct rec_id *id, __u32 bits, __u64 now)
 {
-	struct vfsmount *mnt = LOAD(file, f_path.mnt);
-	struct dentry *dentry = LOAD(file, f_path.dentry);
-	struct inode *inode = LOAD(file, f_inode);
+	struct sight sight = {};
 
-	if (mnt && dentry && inode)
-		announce(task, mnt, dentry, inode, id, bits, now);
+	sight.mnt = (__u64)LOAD(file, f_path.mnt);
+	sight.dentry = (__u64)LOAD(file, f_path.dentry);
+	sight.inode = (__u64)LOAD(file, f_inode);
+	sight.id = *id;
+	sight.bits = bits;
+	sight.now = now;
+	if (sight.mnt && sight.dentry && sight.inode)
+		announce(&sight);
 }
 
 /* ---- writing events -------------------------------------------------------------------------------------------------------- */
@@ -709,81 +730,102 @@ static __always_inline int on_copy(struct call *c, int in, int out, __u64 in_off
 
 /* ---- calls on paths -------------------------------------------------------------------------------------------------------- */
 
+#define BASE_PSEUDO (1u << 31)
+
 /*
- * Where a path begins: absolute (and not inside a chroot): no base. False: in a place that is not recorded.
+ * Where a path begins; absolute: nowhere, except inside a chroot. Returns bits for the record, or BASE_PSEUDO: in a place that is not recorded.
  */
-static __always_inline bool find_base(struct call *c, struct rec_place *base, int dirfd, char first, __u32 base_bit)
+SEPARATE __u32 find_base(struct rec_place *base, int dirfd, __u32 first, __u64 now, __u32 base_bit)
 {
+	struct task_struct *task = CURRENT();
 	struct vfsmount *mnt = NULL;
 	struct dentry *dentry = NULL;
 	struct inode *inode;
 	struct super_block *sb;
-	struct rec_id id = {};
+	struct sight sight = {};
 
+	if (!base)
+		return 0;
 	base->dentry = base->mount = 0;
 	if (first == '/' || dirfd == AT_FDCWD) {
-		struct fs_struct *fs = LOAD(c->task, fs);
+		struct fs_struct *fs = LOAD(task, fs);
 
 		if (!fs)
-			return true;
+			return 0;
 		if (first == '/') {
 			mnt = LOAD(fs, root.mnt);
 			dentry = LOAD(fs, root.dentry);
 			if (!root_dentry || ((__u64)dentry == root_dentry && (__u64)mnt == root_mount))
-				return true;
+				return 0;
 		} else {
 			mnt = LOAD(fs, pwd.mnt);
 			dentry = LOAD(fs, pwd.dentry);
 		}
 	} else {
-		struct file *file = file_of(c->task, dirfd);
+		struct file *file = file_of(task, dirfd);
 
 		if (file) {
 			mnt = LOAD(file, f_path.mnt);
 			dentry = LOAD(file, f_path.dentry);
 		}
 	}
-	if (!mnt || !dentry) {
-		c->bits |= REC_NO_BASE; /* EBADF */
-		return true;
-	}
+	if (!mnt || !dentry)
+		return REC_NO_BASE; /* EBADF */
 	inode = LOAD(dentry, d_inode);
 	if (!inode)
-		return true;
+		return 0;
 	sb = LOAD(inode, i_sb);
 	if (!sb || pseudo_magic(LOAD(sb, s_magic)))
-		return false;
-	id.dev = LOAD(sb, s_dev);
-	id.ino = LOAD(inode, i_ino);
-	id.generation = LOAD(inode, i_generation);
-	announce(c->task, mnt, dentry, inode, &id, 2, c->now);
+		return BASE_PSEUDO;
+	sight.id.dev = LOAD(sb, s_dev);
+	sight.id.ino = LOAD(inode, i_ino);
+	sight.id.generation = LOAD(inode, i_generation);
+	sight.mnt = (__u64)mnt;
+	sight.dentry = (__u64)dentry;
+	sight.inode = (__u64)inode;
+	sight.bits = 2;
+	sight.now = now;
+	announce(&sight);
 	base->dentry = (__u64)dentry;
 	base->mount = (__u64)mnt;
-	c->bits |= base_bit;
-	return true;
+	return base_bit;
 }
 
-/* Reads a text of the program behind what data holds already. Returns its length without the final 0. */
-static __always_inline __u32 read_text(struct call *c, struct scratch *s, __u32 used, __u64 address)
+#define TEXT_FAULT (1u << 31)
+#define TEXT_CUT (1u << 30)
+
+/* Reads a text of the program behind what the scratch holds already. Returns its length without the final 0, and what went wrong. */
+SEPARATE __u32 copy_text(__u32 used, __u64 address)
 {
+	__u32 zero = 0;
+	struct scratch *s = bpf_map_lookup_elem(&scratches, &zero);
 	long n;
 
+	if (!s)
+		return TEXT_FAULT;
 	if (used > STRING_MAX)
 		used = STRING_MAX;
 	n = bpf_probe_read_user_str(s->data + used, STRING_MAX, (void *)address);
 	if (n <= 0) {
-		if (address) {
-			c->bits |= REC_FAULT;
-			c->counters->string_faults++;
-		}
 		s->data[used] = 0;
-		return 0;
+		return address ? TEXT_FAULT : 0;
 	}
-	if (n == STRING_MAX) {
+	return ((n - 1) & (STRING_MAX - 1)) | (n == STRING_MAX ? TEXT_CUT : 0);
+}
+
+static __always_inline __u32 read_text(struct call *c, __u32 used, __u64 address)
+{
+	__u32 got = copy_text(used, address);
+
+	if (got & TEXT_FAULT) {
+		c->bits |= REC_FAULT;
+		c->counters->string_faults++;
+	}
+	if (got & TEXT_CUT) {
 		c->bits |= REC_TRUNCATED;
 		c->counters->truncated++;
 	}
-	return (n - 1) & (STRING_MAX - 1);
+	return got & (STRING_MAX - 1);
 }
 
 static __always_inline void read_stat(struct call *c, struct scratch *s)
@@ -839,128 +881,128 @@ static __always_inline struct scratch *clean_scratch(void)
 	return s;
 }
 
-static __always_inline int on_open(struct call *c, struct scratch *s, int dirfd, __u64 path, __u64 flags)
-{
-	struct rec_id id = {};
-	struct file *file;
-	__u32 type, more = 0;
+/* What of a call's arguments is text: up to two of them, each a path with a base directory, or a plain text. */
+struct texts {
+	__u64 address1, address2; /* 0: none */
+	int dirfd1, dirfd2;
+	bool path1, path2; /* a path, with a base */
+	__u64 open_flags;
+	bool open;
+};
 
-	s->path.length1 = read_text(c, s, 0, path);
-	if (c->result >= 0) {
-		file = file_of(c->task, c->result);
-		type = identify(file, &id);
-		if (!type)
-			return filtered(c);
-		if ((LOAD(file, f_mode) & FMODE_CREATED) || (flags & O_TMPFILE_BIT))
-			more |= REC_CREATED;
-		if (flags & O_TRUNC)
-			more |= REC_LATE;
-		announce_file(c->task, file, &id, type | more, c->now);
-		c->bits |= type | (more & REC_CREATED);
+static __always_inline void texts_of(struct call *c, __u32 shape, struct texts *t)
+{
+	t->dirfd1 = t->dirfd2 = AT_FDCWD;
+	t->address1 = c->arg[0];
+	t->path1 = true;
+	switch (shape) {
+	case SHAPE_CREAT: t->open_flags = O_TRUNC; t->open = true; break;
+	case SHAPE_OPEN: t->open_flags = c->arg[1]; t->open = true; break;
+	case SHAPE_OPENAT2: {
+		__u64 how[3] = {};
+
+		bpf_probe_read_user(how, sizeof(how), (void *)c->arg[2]);
+		c->arg[2] = how[0];
+		c->arg[3] = how[1];
+		c->arg[4] = how[2];
+	} /* fallthrough */
+	case SHAPE_OPENAT:
+		t->open_flags = c->arg[2];
+		t->open = true; /* fallthrough */
+	case SHAPE_EXECAT:
+	case SHAPE_PATHAT:
+		t->dirfd1 = c->arg[0];
+		t->address1 = c->arg[1];
+		break;
+	case SHAPE_PATH_PATH:
+		t->address2 = c->arg[1];
+		t->path2 = true;
+		break;
+	case SHAPE_PATHAT_PATHAT:
+		t->dirfd1 = c->arg[0];
+		t->address1 = c->arg[1];
+		t->dirfd2 = c->arg[2];
+		t->address2 = c->arg[3];
+		t->path2 = true;
+		break;
+	case SHAPE_TEXT_PATH:
+		t->path1 = false;
+		t->address2 = c->arg[1];
+		t->path2 = true;
+		break;
+	case SHAPE_TEXT_PATHAT:
+		t->path1 = false;
+		t->dirfd2 = c->arg[1];
+		t->address2 = c->arg[2];
+		t->path2 = true;
+		break;
+	case SHAPE_PATH_NAME: t->address2 = c->arg[1]; break;
+	case SHAPE_FD_NAME:
+		t->path1 = false;
+		t->dirfd1 = c->arg[0];
+		t->address1 = 0;
+		t->address2 = c->arg[1];
+		break;
 	}
-	if (!find_base(c, &s->path.base1, dirfd, s->data[0], REC_BASE1))
-		return filtered(c);
-	return emit_path(c, s, &id);
 }
 
-static __always_inline int on_openat2(struct call *c, struct scratch *s)
+/* Of an open that succeeded: which file, told to the drainer first. False: none that is recorded. */
+static __always_inline bool opened(struct call *c, struct rec_id *id, __u64 flags)
 {
-	__u64 how[3] = {};
+	struct file *file = file_of(c->task, c->result);
+	__u32 type = identify(file, id), more = 0;
 
-	bpf_probe_read_user(how, sizeof(how), (void *)c->arg[2]);
-	c->arg[2] = how[0];
-	c->arg[3] = how[1];
-	c->arg[4] = how[2];
-	return on_open(c, s, c->arg[0], c->arg[1], how[0]);
+	if (!type)
+		return false;
+	if ((LOAD(file, f_mode) & FMODE_CREATED) || (flags & O_TMPFILE_BIT))
+		more |= REC_CREATED;
+	if (flags & O_TRUNC)
+		more |= REC_LATE;
+	announce_file(file, id, type | more, c->now);
+	c->bits |= type | (more & REC_CREATED);
+	return true;
 }
 
-/* One path. Without a text (AT_EMPTY_PATH, futimens) the call is about the descriptor itself. */
-static __always_inline int on_path(struct call *c, struct scratch *s, int dirfd, __u64 path)
+/* A call with texts. Without a path (AT_EMPTY_PATH, futimens, fgetxattr) it is about the descriptor itself. */
+static __always_inline int on_path_call(struct call *c, __u32 shape)
 {
+	struct scratch *s = clean_scratch();
 	struct rec_id id = {};
+	struct texts t = {};
+	__u32 used, base = 0;
 
-	s->path.length1 = read_text(c, s, 0, path);
-	if (!s->path.length1 && !(c->bits & REC_FAULT) && dirfd != AT_FDCWD) {
-		struct file *file = file_of(c->task, dirfd);
+	if (!s)
+		return filtered(c);
+	texts_of(c, shape, &t);
+	if (t.address1)
+		s->path.length1 = read_text(c, 0, t.address1);
+	used = s->path.length1;
+	if (used > STRING_MAX)
+		used = STRING_MAX;
+	if (t.address2)
+		s->path.length2 = read_text(c, used, t.address2);
+	if (t.open && c->result >= 0 && !opened(c, &id, t.open_flags))
+		return filtered(c);
+	if (!t.open && !s->path.length1 && !(c->bits & REC_FAULT) && t.dirfd1 != AT_FDCWD && !t.path2) {
+		struct file *file = file_of(c->task, t.dirfd1);
 		__u32 type = identify(file, &id);
 
 		if (!type && !no_descriptor(c, file))
 			return filtered(c);
 		c->bits |= type;
-		read_stat(c, s);
-		return emit_path(c, s, &id);
+		t.path1 = false;
 	}
-	if (!find_base(c, &s->path.base1, dirfd, s->data[0], REC_BASE1))
+	if (t.path1)
+		base = find_base(&s->path.base1, t.dirfd1, s->path.length1 ? s->data[0] : 0, c->now, REC_BASE1);
+	if (t.path2)
+		base |= find_base(&s->path.base2, t.dirfd2, s->path.length2 ? s->data[used] : 0, c->now, REC_BASE2);
+	if (base & BASE_PSEUDO)
 		return filtered(c);
-	read_stat(c, s);
-	return emit_path(c, s, &id);
-}
-
-static __always_inline int on_chdir(struct call *c, struct scratch *s)
-{
-	struct rec_id id = {};
-
-	s->path.length1 = read_text(c, s, 0, c->arg[0]);
-	if (!find_base(c, &s->path.base1, AT_FDCWD, s->data[0], REC_BASE1))
-		return filtered(c);
-	/* What it was relative to is not the current directory any more. */
-	if (!c->result && s->data[0] != '/')
+	c->bits |= base & 0xffff;
+	/* What a successful chdir was relative to is not the current directory any more: the new one is told instead. */
+	if (shape == SHAPE_CHDIR && !c->result && s->data[0] != '/')
 		s->path.length1 = 0;
-	return emit_path(c, s, &id);
-}
-
-static __always_inline int on_two_paths(struct call *c, struct scratch *s, int dirfd, __u64 path, int dirfd2, __u64 path2)
-{
-	struct rec_id id = {};
-	__u32 used;
-
-	used = s->path.length1 = read_text(c, s, 0, path);
-	s->path.length2 = read_text(c, s, used, path2);
-	if (!find_base(c, &s->path.base1, dirfd, s->path.length1 ? s->data[0] : 0, REC_BASE1))
-		return filtered(c);
-	if (used > STRING_MAX)
-		used = STRING_MAX;
-	if (!find_base(c, &s->path.base2, dirfd2, s->data[used], REC_BASE2))
-		return filtered(c);
-	return emit_path(c, s, &id);
-}
-
-/* A text that is no path first (symlink), or last (xattr). */
-static __always_inline int on_text_path(struct call *c, struct scratch *s, __u64 text, int dirfd, __u64 path)
-{
-	struct rec_id id = {};
-	__u32 used;
-
-	used = s->path.length1 = read_text(c, s, 0, text);
-	s->path.length2 = read_text(c, s, used, path);
-	if (used > STRING_MAX)
-		used = STRING_MAX;
-	if (!find_base(c, &s->path.base2, dirfd, s->data[used], REC_BASE2))
-		return filtered(c);
-	return emit_path(c, s, &id);
-}
-
-static __always_inline int on_path_name(struct call *c, struct scratch *s)
-{
-	struct rec_id id = {};
-
-	s->path.length1 = read_text(c, s, 0, c->arg[0]);
-	s->path.length2 = read_text(c, s, s->path.length1, c->arg[1]);
-	if (!find_base(c, &s->path.base1, AT_FDCWD, s->path.length1 ? s->data[0] : 0, REC_BASE1))
-		return filtered(c);
-	return emit_path(c, s, &id);
-}
-
-static __always_inline int on_fd_name(struct call *c, struct scratch *s)
-{
-	struct rec_id id = {};
-	struct file *file = file_of(c->task, c->arg[0]);
-	__u32 type = identify(file, &id);
-
-	if (!type && !no_descriptor(c, file))
-		return filtered(c);
-	c->bits |= type;
-	s->path.length2 = read_text(c, s, 0, c->arg[1]);
+	read_stat(c, s);
 	return emit_path(c, s, &id);
 }
 
@@ -1015,32 +1057,6 @@ static __always_inline void pair(struct call *c)
 	} else {
 		c->bits |= REC_UNPAIRED;
 	}
-}
-
-static __always_inline int on_path_call(struct call *c, __u32 shape)
-{
-	struct scratch *s = clean_scratch();
-
-	if (!s)
-		return filtered(c);
-	switch (shape) {
-	case SHAPE_OPEN: return on_open(c, s, AT_FDCWD, c->arg[0], c->arg[1]);
-	case SHAPE_CREAT: return on_open(c, s, AT_FDCWD, c->arg[0], O_TRUNC);
-	case SHAPE_OPENAT: return on_open(c, s, c->arg[0], c->arg[1], c->arg[2]);
-	case SHAPE_OPENAT2: return on_openat2(c, s);
-	case SHAPE_CHDIR: return on_chdir(c, s);
-	case SHAPE_EXEC:
-	case SHAPE_PATH: return on_path(c, s, AT_FDCWD, c->arg[0]);
-	case SHAPE_EXECAT:
-	case SHAPE_PATHAT: return on_path(c, s, c->arg[0], c->arg[1]);
-	case SHAPE_PATH_PATH: return on_two_paths(c, s, AT_FDCWD, c->arg[0], AT_FDCWD, c->arg[1]);
-	case SHAPE_PATHAT_PATHAT: return on_two_paths(c, s, c->arg[0], c->arg[1], c->arg[2], c->arg[3]);
-	case SHAPE_TEXT_PATH: return on_text_path(c, s, c->arg[0], AT_FDCWD, c->arg[1]);
-	case SHAPE_TEXT_PATHAT: return on_text_path(c, s, c->arg[0], c->arg[1], c->arg[2]);
-	case SHAPE_PATH_NAME: return on_path_name(c, s);
-	case SHAPE_FD_NAME: return on_fd_name(c, s);
-	}
-	return filtered(c);
 }
 
 static __always_inline int on_call(struct call *c, __u32 shape)
@@ -1171,7 +1187,7 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm
 	struct call c = {};
 	struct scratch *s;
 	struct slot *slot;
-	__u32 zero = 0, index;
+	__u32 zero = 0, index, base;
 	struct rec_id id = {};
 	long n;
 
@@ -1203,8 +1219,10 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm
 	n = bpf_probe_read_kernel_str(s->data, STRING_MAX, LOAD(bprm, filename));
 	s->path.length1 = n > 0 ? (n - 1) & (STRING_MAX - 1) : 0;
 	c.bits |= identify(LOAD(bprm, file), &id);
-	if (!find_base(&c, &s->path.base1, AT_FDCWD, s->data[0], REC_BASE1))
+	base = find_base(&s->path.base1, AT_FDCWD, s->data[0], c.now, REC_BASE1);
+	if (base & BASE_PSEUDO)
 		return filtered(&c);
+	c.bits |= base & 0xffff;
 	return emit_path(&c, s, &id);
 }
 

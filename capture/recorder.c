@@ -184,9 +184,11 @@ int recorder_open(struct recorder *r, struct config *config, uint64_t ring_bytes
 	if (config->no_latency)
 		bpf_program__set_autoload(bpf_object__find_program_by_name(r->object, "on_sys_enter"), false);
 	rc = bpf_object__load(r->object);
-	if (rc)
-		return because(why, rc, "the kernel does not take the BPF program: %s%s%.100s", strerror(-rc),
-			       last_words[0] ? "; " : "", last_words);
+	if (rc) {
+		last_words[strcspn(last_words, "\n")] = 0;
+		return because(why, rc, "the kernel refuses the BPF program: %s%s%.150s", strerror(-rc),
+			       rc == -EPERM || !last_words[0] ? "" : "; ", rc == -EPERM ? "" : last_words);
+	}
 	r->ring = calloc((size_t)r->cpus, sizeof(*r->ring));
 	if (!r->ring)
 		return because(why, -ENOMEM, "out of memory");

@@ -14,7 +14,7 @@ setup() {
 
 teardown() {
 	for pid in ${started:-}; do kill "$pid" 2>/dev/null || :; done
-	[ -z "${dir:-}" ] || rm -rf "$dir"
+	[ -z "${dir:-}" ] || rm -rf "$dir" "/dev/shm/iorig.$$"
 }
 
 # The events of a trace without times and threads, with <path> instead of file numbers.
@@ -38,6 +38,20 @@ events() {
 # Those between the chdir to DIR and the end of the program.
 events_in() {
 	events "$1" | awk -v d="chdir file=<$2>" 'on && !/^exit/ { print } index($0, d) == 1 { on = 1 }'
+}
+
+# Starts a recorder and waits until it records.
+record() {
+	"$iorig" capture -o "$trace" "$@" >"$dir/out" 2>"$dir/err" 3>&- &
+	recorder=$!
+	started="$started $recorder"
+	for i in $(seq 600); do
+		! grep -q '^iorig: recording into' "$dir/err" || return 0
+		kill -0 $recorder || break
+		sleep 0.05
+	done
+	cat "$dir/err"
+	return 1
 }
 
 trailer() { "$iorig" trace dump "$1" | sed -n 's/^trailer //p' | jq "$2"; }
@@ -66,4 +80,182 @@ trailer() { "$iorig" trace dump "$1" | sed -n 's/^trailer //p' | jq "$2"; }
 	[ "$(wc -l <"$dir/want")" -gt 170 ]
 	diff "$dir/want" "$dir/got"
 	[ "$(trailer "$trace" '.seen == .emitted + .filtered + .dropped and .lost == 0 and .paths_unreadable <= 1')" = true ]
+}
+
+@test "the calls of sqlite3 equal strace's in kind and number" {
+	cat >"$dir/sql" <<'SQL'
+pragma journal_mode=wal;
+create table t(a integer primary key, b text);
+begin; insert into t(b) values('x'),('y'),('z'); commit;
+insert into t(b) values(hex(zeroblob(10000)));
+select count(*) from t;
+pragma journal_mode=delete;
+update t set b='q' where a=1;
+vacuum;
+SQL
+	mkdir "$dir/a" "$dir/b"
+	(cd "$dir/a" && strace -f -y -o "$dir/strace" sqlite3 t.db <"$dir/sql" >/dev/null)
+	(cd "$dir/b" && timeout 60 "$iorig" capture -o "$trace" -- sqlite3 t.db <"$dir/sql" >/dev/null)
+	# Of strace's: not system calls on files (brk, mprotect, ...), and by design not recorded: calls on sockets and devices (strace -y shows
+	# what a descriptor is), anonymous mappings and their munmap, paths in /proc, /sys and /dev.
+	calls=$(events "$trace" | awk '{ print $1 }' | sort -u | grep -v '^exit$' | paste -sd'|')
+	sed -E 's/^[0-9]+ +//' "$dir/strace" | grep -E "^($calls|mmap|close|read|write|fstat|openat|lseek|ioctl)\(" |
+		grep -Ev '^ioctl|MAP_ANONYMOUS|"/(proc|sys|dev)/|^[a-z0-9]+\([0-9]+<(socket|pipe|/dev/|/proc/|[A-Z]+:)' >"$dir/kept"
+	# A munmap says no file: those of file mappings are the ones whose address an mmap of a file gave.
+	awk '/^mmap\(/ { sub(/.* = /, ""); mapped[$1] = 1; n["mmap"]++; next }
+	     /^munmap\(/ { a = $1; sub(/munmap\(/, "", a); sub(/,.*/, "", a); if (!(a in mapped)) next }
+	     { sub(/\(.*/, ""); n[$1]++ } END { for (c in n) print n[c], c }' "$dir/kept" | sort -k2 >"$dir/want"
+	# exit_group is told as the end of each thread.
+	events "$trace" | awk '$1 != "exit" { n[$1]++ } END { for (c in n) print n[c], c }' | sort -k2 >"$dir/got"
+	[ "$(wc -l <"$dir/want")" -gt 10 ]
+	diff "$dir/want" "$dir/got"
+	# The same bytes were written to the same files.
+	[ "$(trailer "$trace" .lost)" = 0 ]
+	awk '/^p?write(64)?\(/ { f = $0; sub(/^[^<]*</, "", f); sub(/>.*/, "", f); sub(/.*\//, "", f); r = $0; sub(/.* = /, "", r); b[f] += r }
+	     END { for (f in b) print f, b[f] }' "$dir/kept" | sort >"$dir/want"
+	events "$trace" | awk '$1 ~ /^p?write(64)?$/ { f = $0; sub(/.*file=</, "", f); sub(/>.*/, "", f); sub(/.*\//, "", f); b[f] += $NF } END { for (f in b) print f, b[f] }' |
+		sort >"$dir/got"
+	diff "$dir/want" "$dir/got"
+}
+
+@test "-p records a process and its descendants, with what was open before" {
+	echo 0123456789 >"$dir/old"
+	# Reads 3 bytes, then waits for a line; what follows is recorded.
+	sh -c "exec 5<$dir/old; dd bs=3 count=1 <&5 2>/dev/null; mkfifo $dir/go; read x <$dir/go; dd bs=4 count=1 <&5 2>/dev/null; (cat $dir/old; cd $dir; cat old)" \
+		>/dev/null 3>&- &
+	started=$!
+	until [ -p "$dir/go" ]; do sleep 0.05; done
+	record -p $started
+	: >"$dir/go"
+	wait ${started%% *}
+	kill -INT $recorder
+	wait $recorder
+	started=${started%% *}
+	run -0 "$iorig" trace dump "$trace"
+	[[ $output =~ fd\ pid=$started\ fd=5\ file=([0-9]+)\ flags=O_LARGEFILE\ pos=3\ desc= ]]
+	[[ $output == *"file ${BASH_REMATCH[1]} "*" size=11 "*"path=\"$dir/old\""* ]]
+	[[ $(events "$trace") == *"read fd=0 file=<$dir/old> offset=3 length=4 = 4"* ]]
+	[ "$(events "$trace" | grep -c "^openat .*path=\"$dir/old\"")" = 2 ]
+	# Nobody else is in there.
+	run -0 bash -c "'$iorig' trace dump $trace | sed -n 's/^thread .* pid=\([0-9]*\).*/\1/p' | sort -u | wc -l"
+	[ "$output" -le 6 ]
+}
+
+@test "-d, SIGINT and SIGTERM end a recording of the whole host cleanly" {
+	run -0 timeout 20 "$iorig" capture -o "$trace" -d 300ms
+	[ "$(trailer "$trace" .ended_by)" = '"duration"' ]
+	for signal in INT TERM; do
+		run -0 timeout --preserve-status -s $signal 3 "$iorig" capture -o "$trace"
+		[ "$(trailer "$trace" .ended_by)" = '"signal"' ]
+		run -0 "$iorig" trace check "$trace"
+	done
+}
+
+@test "a command that outlives its recording is ended" {
+	run -0 timeout 20 "$iorig" capture -o "$trace" -d 300ms -- sleep 100
+	[ "$(trailer "$trace" .ended_by)" = '"duration"' ]
+	run -0 timeout 20 "$iorig" capture -o "$trace" --max-size 40k -- find / -xdev
+	[ "$(trailer "$trace" .ended_by)" = '"size"' ]
+	[ "$(stat -c %s "$trace")" -le 40960 ]
+	run -0 "$iorig" trace check "$trace"
+}
+
+@test "what does not fit into the rings is counted exactly, exit 3" {
+	build/helpers/ioloop pace "$dir/data" 200000 3>&- &
+	generator=$!
+	started=$generator
+	until grep -q SigBlk:.*00000200 /proc/$generator/status; do sleep 0.05; done
+	record -p $generator --ring-size 64k
+	kill -STOP $recorder
+	kill -USR1 $generator
+	wait $generator
+	kill -CONT $recorder
+	kill -INT $recorder
+	rc=0
+	wait $recorder || rc=$?
+	[ "$rc" = 3 ]
+	[[ $(tail -1 "$dir/err") =~ ^"iorig: $trace is incomplete: "([0-9]+)" of "([0-9]+)" events were lost; give a larger --ring-size"$ ]]
+	lost=${BASH_REMATCH[1]}
+	[ "$lost" -gt 190000 ]
+	# The generator made 200000 reads; what of it is not in the trace is exactly what is called lost (with the end of the process).
+	preads=$(events "$trace" | grep -c '^pread64 ')
+	other=$(events "$trace" | grep -vc '^pread64 \|^exit ' || :)
+	[ $((preads + lost + other)) = 200000 ]
+	[ "$(trailer "$trace" '.seen == .emitted + .filtered + .dropped')" = true ]
+	[ "$(trailer "$trace" .lost)" = "$lost" ]
+	run -0 "$iorig" trace check "$trace"
+	[ "$("$iorig" trace info --json "$trace" | jq .lost)" = "$lost" ]
+}
+
+@test "links, mounts and roots: paths are what the kernel walked, and links are told" {
+	[ -x /bin/busybox ] || skip "busybox-static is not installed"
+	cat >"$dir/go.sh" <<-END
+		cd $dir
+		mkdir real; echo 1 >real/f; ln -s real sym; ln -s $dir/sym/f top; mkdir bind jail jail/in
+		mount --bind real bind
+		echo 2 >jail/in/x
+		cp /bin/busybox jail/cat
+	END
+	cat >"$dir/use.sh" <<-END
+		cat $dir/sym/f; cat $dir/top; cat $dir/bind/f
+		chroot $dir/jail /cat /in/x
+		cd $dir/sym; cat f; cat ../real/f
+	END
+	run -0 unshare -m --propagation private sh -c "sh $dir/go.sh; timeout 20 $iorig capture -o $trace -- sh $dir/use.sh"
+	events "$trace" >"$dir/got"
+	dump=$("$iorig" trace dump "$trace")
+	[[ $dump == *" mode=0120777 "*"path=\"$dir/sym\" target=\"real\""* ]]
+	[[ $dump == *" mode=0120777 "*"path=\"$dir/top\" target=\"$dir/sym/f\""* ]]
+	grep -q "^openat .*file=<$dir/real/f> path=\"$dir/sym/f\" = [0-9]*$" "$dir/got"
+	grep -q "^openat .*file=<$dir/real/f> path=\"$dir/top\" = [0-9]*$" "$dir/got"
+	grep -q "^openat .*file=<$dir/real/f> path=\"$dir/bind/f\" = [0-9]*$" "$dir/got"
+	grep -q "^open.*file=<$dir/jail/in/x> path=\"$dir/jail/in/x\"" "$dir/got"
+	grep -q "^openat .*file=<$dir/real/f> path=\"$dir/real/f\" = [0-9]*$" "$dir/got" # cat f: the current directory is real
+	grep -q "^openat .*file=<$dir/real/f> path=\"$dir/real/../real/f\" = [0-9]*$" "$dir/got"
+}
+
+@test "filters: name, user, mount" {
+	cp /bin/cat "$dir/iorigcat"
+	echo x >"/dev/shm/iorig.$$"
+	work() {
+		"$dir/iorigcat" /etc/hostname
+		cat /etc/passwd "/dev/shm/iorig.$$"
+		setpriv --reuid 65534 --clear-groups cat /etc/group
+	}
+	got() {
+		record "$@"
+		work >/dev/null
+		kill -INT $recorder
+		wait $recorder
+		events "$trace" | sed -n 's,.* path="\(/etc/hostname\|/etc/passwd\|/etc/group\|/dev/shm/iorig\).*,\1,p' | sort -u | paste -sd' '
+	}
+	[ "$(got -c iorigcat)" = "/etc/hostname" ]
+	[ "$(got -u 65534)" = "/etc/group /etc/passwd" ] || [ "$(got -u 65534)" = "/etc/group" ]
+	[ "$(got -m /dev/shm)" = "/dev/shm/iorig" ]
+	[ "$(got -m / -u nobody -c cat)" = "/etc/group" ]
+	rm -f "/dev/shm/iorig.$$"
+}
+
+@test "refusals: one line each, the right exit code, nothing left behind" {
+	run -2 --separate-stderr "$iorig" capture -- true
+	[ "$stderr" = "iorig: capture needs -o FILE, the trace to write" ]
+	run -2 --separate-stderr "$iorig" capture -o "$trace" --ring-size 5000 -- true
+	[ "$stderr" = "iorig: --ring-size must be a power of two from 4k to 1G" ]
+	run -1 --separate-stderr "$iorig" capture -o "$trace" -p 999999999
+	[ "$stderr" = "iorig: --pid 999999999: there is no such process" ]
+	run -2 --separate-stderr "$iorig" capture -o "$trace" -m /proc
+	[ "$stderr" = "iorig: --mount /proc: not on a file system that can be recorded" ]
+	run -1 --separate-stderr "$iorig" capture -o "$dir/none/t" -- true
+	[ "$stderr" = "iorig: cannot write $dir/none/t: No such file or directory" ]
+	chmod 755 "$dir"
+	run -77 --separate-stderr setpriv --reuid 65534 --clear-groups --inh-caps=-all "$iorig" capture -o "$trace" -- true
+	[[ $stderr == "iorig: cannot record here: "*"; run it as root" ]]
+	[ ! -e "$trace" ]
+}
+
+@test "a full disk ends the recording with one line" {
+	mkdir "$dir/small"
+	run unshare -m sh -c "mount -t tmpfs -o size=256k none $dir/small && exec timeout 30 '$iorig' capture -o $dir/small/t -- find / -xdev"
+	[ "$status" = 1 ]
+	[[ ${lines[-1]} == "iorig: cannot write $dir/small/t: No space left on device; what was written before is readable" ]]
 }
