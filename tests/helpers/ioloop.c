@@ -4,7 +4,7 @@
  *
  *	ioloop pread|open|write|getppid FILE MILLISECONDS
  *	ioloop count FILE N       exactly N preads, as fast as they go; prints nothing
- *	ioloop pace FILE N        the same, but waits for SIGUSR1 first
+ *	ioloop pace FILE N        the same, but says "ready" and waits for SIGUSR1 first
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -93,6 +93,8 @@ int main(int argc, char **argv)
 			sigemptyset(&set);
 			sigaddset(&set, SIGUSR1);
 			sigprocmask(SIG_BLOCK, &set, NULL);
+			puts("ready");
+			fflush(stdout);
 			sigwait(&set, &got);
 		}
 		for (count = strtoull(argv[3], NULL, 10); count--;)
