@@ -32,18 +32,21 @@ static int begin_common(struct session *s, const struct session_options *options
 	return knobs_load(NULL, &s->knobs, why);
 }
 
+/* s->folder and s->mount_point are set only when the folder is ours: session_end tidies up in there. */
 static int lock_folder(struct session *s, char **why)
 {
-	s->folder = realpath(s->options.folder, NULL);
-	if (!s->folder)
+	_cleanup_free_ char *folder = realpath(s->options.folder, NULL);
+
+	if (!folder)
 		return why_set(why, -errno, "'%s': %s", s->options.folder, strerror(errno));
-	s->mount_point = in_folder(s, "mnt");
-	s->lock = open(s->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	s->lock = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (s->lock < 0)
-		return why_set(why, -errno, "'%s': %s", s->folder, strerror(errno));
+		return why_set(why, -errno, "'%s': %s", folder, strerror(errno));
 	if (flock(s->lock, LOCK_EX | LOCK_NB))
-		return why_set(why, -EBUSY, "'%s' is in use by another runner; wait for it or stop it first", s->folder);
-	return 0;
+		return why_set(why, -EBUSY, "'%s' is in use by another runner; wait for it or stop it first", folder);
+	s->folder = strdup(folder);
+	s->mount_point = in_folder(s, "mnt");
+	return s->mount_point ? 0 : -ENOMEM;
 }
 
 /* One sweep at a time; the next waits for its turn. The file names the folder of the one that is at work. */
