@@ -139,7 +139,8 @@ void events_dhcp(struct events *e, const char *line)
 	(void)e;
 	if (ack && sscanf(ack, "DHCPACK(%31[^)]) %63s %31s", interface, address, mac) == 3)
 		events_print("%s got the address %s", mac, address);
-	else if (strstr(line, "failed") || strstr(line, "cannot") || strstr(line, "no address"))
+	else if (strstr(line, "failed") || strstr(line, "cannot") || strstr(line, "no address") ||
+		 (!strncmp(line, "dnsmasq: ", 9) && !strstr(line, "started") && !strstr(line, "compile time") && !strstr(line, "exiting")))
 		events_print("%s", line);
 }
 

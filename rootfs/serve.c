@@ -69,6 +69,15 @@ static void drain(struct child *c, struct events *e, void (*on_line)(struct even
 		on_line(e, line);
 }
 
+/* True when a server that was started has ended by itself; its last words are told first. */
+static bool ended(struct child *c, struct events *e, void (*on_line)(struct events *, const char *))
+{
+	if (!c->name || !child_gone(c))
+		return false;
+	drain(c, e, on_line);
+	return true;
+}
+
 /* Until a signal asks for the end (good) or one of the servers ends by itself (not good). */
 static int serve_loop(struct child *http, struct child *dhcp, struct events *e)
 {
@@ -78,9 +87,9 @@ static int serve_loop(struct child *http, struct child *dhcp, struct events *e)
 		poll(fds, 2, POLL_MS);
 		drain(http, e, events_http);
 		drain(dhcp, e, events_dhcp);
-		if (child_gone(http))
+		if (ended(http, e, events_http))
 			return fail(EXIT_FAILED, "serve: nginx ended by itself; the reason stands above");
-		if (dhcp->name && child_gone(dhcp))
+		if (ended(dhcp, e, events_dhcp))
 			return fail(EXIT_FAILED, "serve: dnsmasq ended by itself; the reason stands above");
 	}
 	events_print("ending on signal %d", stop_signal());

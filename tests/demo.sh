@@ -63,7 +63,7 @@ bin/iorig serve assign "$work/serve" --box "$box" --sweep "sweeps/$sweep.sweep.j
 
 stage 5 "boot the box over the network (BIOS, DHCP, iPXE, HTTP), run the sweep, upload every run; all of its console: $work/console.log"
 : >"$work/console.log"
-bin/iorig image run --net pxe --image "$work/image" --dir "$work/serve" --disks 3 --disk-gib 2 --timeout 18m \
+bin/iorig image run --net pxe --image "$work/image" --dir "$work/serve" --disks 3 --disk-gib 2 --timeout 60m \
 	</dev/null >"$work/console.log" 2>&1 &
 boot=$!
 # What the server hears, which is what an operator would see; the box's own console repeats it.
