@@ -31,6 +31,20 @@ static int check(const struct assign_options *o)
 	return EXIT_DONE;
 }
 
+/* What `iorig sweep plan` does not take here would fail on the box, at night. */
+static int check_plan(const struct assign_options *o)
+{
+	struct proc_result r;
+	int rc = EXIT_DONE;
+
+	if (proc_run((const char *const[]){proc_self(), "sweep", "plan", o->sweep, "--trace", o->trace, "--json", NULL}, NULL, &r))
+		return fail(EXIT_FAILED, "cannot start 'iorig sweep plan'");
+	if (r.status)
+		rc = fail(EXIT_FAILED, "serve assign: nothing was assigned: %s", proc_last_words(&r));
+	proc_release(&r);
+	return rc;
+}
+
 /* The sweep as it will be served: bound to the recording by its sum. */
 static int bind_sweep(const struct assign_options *o, const char *trace_sha256, json_t **bound)
 {
@@ -183,7 +197,9 @@ int serve_assign(const struct assign_options *o)
 	rc = sha256_file(o->trace, trace_sha256);
 	if (rc)
 		return fail(EXIT_FAILED, "serve assign: %s: %s", o->trace, strerror(-rc));
-	rc = bind_sweep(o, trace_sha256, &sweep);
+	rc = check_plan(o);
+	if (rc == EXIT_DONE)
+		rc = bind_sweep(o, trace_sha256, &sweep);
 	if (rc != EXIT_DONE)
 		return rc;
 	name = json_text(sweep, "name", "");

@@ -12,8 +12,14 @@ setup() {
 	dir=$BATS_TEST_TMPDIR/srv
 	trace=$BATS_TEST_TMPDIR/t.iotrace
 	sweep=$BATS_TEST_TMPDIR/x.sweep.json
-	head -c 5000 /dev/zero | tr '\0' r >"$trace"
-	echo '{"schema": "iorig.sweep/1", "name": "x", "trace": {"file": "t.iotrace"}}' >"$sweep"
+	"$iorig" trace build - -o "$trace" <<-'TEXT'
+		header {"schema":"iorig.trace/1","version":1}
+		thread 1 tid=1 pid=1 comm="t"
+		file 1 dev=1:1 ino=2 mode=0100644 nlink=1 bits=created|size-late seen=0.000100 path="/data/a"
+		0.000100+0.000010 1 openat fd=AT_FDCWD file=1 path="/data/a" flags=O_WRONLY|O_CREAT mode=0644 bits=created = 3
+		0.000200+0.000010 1 close fd=3 file=1 = 0
+	TEXT
+	write_sweep '"file": "t.iotrace"'
 	port=$((20000 + RANDOM % 20000))
 	url=http://127.0.0.1:$port
 	server=
@@ -21,6 +27,12 @@ setup() {
 
 teardown() {
 	[ -z "$server" ] || { kill "$server" 2>/dev/null && wait "$server"; } || :
+}
+
+# write_sweep TRACE-KEYS
+write_sweep() {
+	echo "{\"schema\": \"iorig.sweep/1\", \"name\": \"x\", \"trace\": {$1}, \"box\": {\"disks\": [{\"serial\": \"d0\"}]},
+		\"base\": \"ext4-one\", \"matrix\": {\"fs.atime\": [\"relatime\", \"noatime\"]}, \"plan\": {\"blocks\": 1}}" >"$sweep"
 }
 
 assign() { "$iorig" serve assign "$dir" --box b1 --sweep "$sweep" --trace "$trace" "$@"; }
@@ -83,15 +95,16 @@ expect() {
 }
 
 @test "assign refuses another recording, no sweep, and to mix results" {
-	echo '{"schema": "iorig.sweep/1", "name": "x", "trace": {"sha256": "00"}}' >"$sweep"
+	write_sweep '"sha256": "00"'
 	run -1 --separate-stderr assign
 	[[ $stderr == *"this is another recording"* ]]
 	echo '{"schema": "iorig.profile/1"}' >"$sweep"
 	run -1 --separate-stderr assign
-	[[ $stderr == *"x.sweep.json"* ]]
+	[[ $stderr == "iorig: serve assign: nothing was assigned: "*"x.sweep.json"* ]]
+	[ ! -e "$dir" ]
 	mkdir -p "$dir/results/b1/x"
 	echo '{"schema": "iorig.assignment/1", "sweep_sha256": "other"}' >"$dir/results/b1/x/assignment.json"
-	echo '{"schema": "iorig.sweep/1", "name": "x"}' >"$sweep"
+	write_sweep '"file": "t.iotrace"'
 	run -5 --separate-stderr assign
 	[[ $stderr == *"holds results of another sweep of that name"* ]]
 	[ ! -e "$dir/sweeps/x.sweep.json" ]
