@@ -5,8 +5,11 @@
 #include <xxhash.h>
 #include <zstd.h>
 
-/* One varint a record fits each column of events but the texts and the shapes, so the hot path needs no check of room. */
-enum { COLUMN_ROOM = (TRACE_BLOCK_RECORDS + 2) * TRACE_VARINT_MAX, SHAPE_SLOTS = 2 * TRACE_BLOCK_RECORDS };
+/*
+ * The columns of events have room for one varint per record of capacity, and the hot path only looks at capacity. It starts small, for
+ * there are small traces too. Texts, shapes and definitions look after their room themselves.
+ */
+enum { FIRST_CAPACITY = 1024, SHAPE_SLOTS = 2 * TRACE_BLOCK_RECORDS };
 
 static void put(struct encode *e, enum trace_column column, uint64_t v)
 {
@@ -15,7 +18,7 @@ static void put(struct encode *e, enum trace_column column, uint64_t v)
 
 static int make_room(struct encode_column *c, size_t more)
 {
-	size_t used = (size_t)(c->at - c->data), room = c->room ? c->room : COLUMN_ROOM;
+	size_t used = (size_t)(c->at - c->data), room = c->room ? c->room : 512;
 	uint8_t *bigger;
 
 	if (used + more <= c->room)
@@ -29,16 +32,25 @@ static int make_room(struct encode_column *c, size_t more)
 	return 0;
 }
 
+static int set_capacity(struct encode *e, uint32_t records)
+{
+	for (unsigned c = 0; c < trace_members[0].column; c++) {
+		struct encode_column *x = &e->column[c];
+		size_t wanted = (records + 2) * (size_t)TRACE_VARINT_MAX, used = (size_t)(x->at - x->data);
+
+		if (trace_column_name(c) && wanted > used && make_room(x, wanted - used))
+			return -ENOMEM;
+	}
+	e->capacity = records;
+	return 0;
+}
+
 int encode_init(struct encode *e)
 {
 	*e = (struct encode){.zstd = ZSTD_createCCtx(), .shape_table = calloc(SHAPE_SLOTS, sizeof(uint64_t))};
 	if (!e->zstd || !e->shape_table || predict_init(&e->predict))
 		return -ENOMEM;
-	/* Those of definitions get theirs when they are first used. */
-	for (unsigned c = 0; c < trace_members[0].column; c++)
-		if (trace_column_name(c) && make_room(&e->column[c], COLUMN_ROOM))
-			return -ENOMEM;
-	return 0;
+	return set_capacity(e, FIRST_CAPACITY);
 }
 
 void encode_release(struct encode *e)
@@ -96,13 +108,17 @@ static void end_run(struct encode *e)
 	e->run_length = 0;
 }
 
-static void count_record(struct encode *e, enum trace_record_type type)
+/* To be called before anything of the record is put. 0 or -ENOMEM. */
+static int count_record(struct encode *e, enum trace_record_type type)
 {
+	if (e->records == e->capacity && set_capacity(e, 8 * e->capacity))
+		return -ENOMEM;
 	if (e->run_type != type)
 		end_run(e);
 	e->run_type = type;
 	e->run_length++;
 	e->records++;
+	return 0;
 }
 
 int encode_string(struct encode *e, const char *text, size_t n)
@@ -147,7 +163,8 @@ static uint64_t load_member(const void *record, const struct trace_member *m)
 
 int encode_definition(struct encode *e, enum trace_record_type type, const void *record)
 {
-	count_record(e, type);
+	if (count_record(e, type))
+		return -ENOMEM;
 	for (const struct trace_member *m = trace_members_of(type); m->type == type && m->column; m++) {
 		uint64_t v = load_member(record, m), *before = &e->predict.member[m->column];
 
@@ -320,7 +337,8 @@ int encode_event(struct encode *e, const struct trace_event *event)
 	shape = &p->shape[number];
 	thread = predict_thread(p, v.thread);
 	file = predict_file(p, v.file);
-	count_record(e, TRACE_EVENT);
+	if (count_record(e, TRACE_EVENT))
+		return -ENOMEM;
 	e->events++;
 	put(e, TRACE_COL_SHAPE, (uint64_t)number);
 	mask = put_time(e, &v) | put_target(e, &v, fields, thread);
