@@ -239,16 +239,23 @@ static enum object_kind kind_of_mode(uint32_t mode, enum object_kind otherwise)
 	return S_ISDIR(mode) ? OBJECT_DIRECTORY : S_ISLNK(mode) ? OBJECT_LINK : OBJECT_FILE;
 }
 
+/* Permissions that the trace does not tell allow everything that a recorded success may have needed. */
+static uint32_t permissions(uint32_t mode)
+{
+	return mode & 0777 ? mode & 0777 : 0755;
+}
+
 static uint32_t object_for(struct model *m, uint32_t file, enum object_kind otherwise)
 {
 	const struct model_file *f = &m->file[file];
 	enum object_kind kind = file ? kind_of_mode(f->mode, otherwise) : otherwise;
-	uint32_t mode = file && f->mode ? f->mode : kind == OBJECT_DIRECTORY ? 0755 : 0644;
-	uint32_t object = model_new_object(m, kind, mode);
+	uint32_t object = model_new_object(m, kind, permissions(file ? f->mode : 0));
 	struct object *o = &m->object[object];
 
-	if (!file)
+	if (!file) {
+		o->bits |= OBJECT_GUESSED;
 		return object;
+	}
 	if (kind == OBJECT_FILE && (f->mode & S_IFMT) && !S_ISREG(f->mode))
 		o->bits |= OBJECT_SPECIAL;
 	else if (kind == OBJECT_FILE)
@@ -346,11 +353,35 @@ static void infer_link(struct model *m, const char *given, const char *real, boo
 	}
 }
 
-/* The canonical path of a file when it differs from the given one, else "". */
-static void other_path(const struct model *m, uint32_t file, const char *given, char real[PATH_MAX])
+/* The path without "//", "." and "name/..": how it would read if no symbolic link stood in it. */
+static void tidy(const char *path, char to[PATH_MAX])
+{
+	size_t n = 0;
+
+	while (*path) {
+		const char *end;
+
+		path += strspn(path, "/");
+		end = strchrnul(path, '/');
+		if (end - path == 2 && !strncmp(path, "..", 2)) {
+			while (n && to[--n] != '/')
+				;
+		} else if (end > path && !(end - path == 1 && *path == '.') && n + (size_t)(end - path) + 2 < PATH_MAX) {
+			to[n++] = '/';
+			memcpy(to + n, path, (size_t)(end - path));
+			n += (size_t)(end - path);
+		}
+		path = end;
+	}
+	to[n] = 0;
+}
+
+/* The tidied path, and the canonical one of the file when it differs, else "". */
+static void both_paths(const struct model *m, uint32_t file, const char *path, char given[PATH_MAX], char real[PATH_MAX])
 {
 	const char *text = file ? texts_text(m->strings, m->file[file].path) : "";
 
+	tidy(path, given);
 	real[0] = 0;
 	if (strlen(text) < PATH_MAX && strcmp(text, given))
 		strcpy(real, text);
@@ -365,20 +396,20 @@ static bool same_last(const char *a, const char *b)
 
 void model_reach(struct model *m, const char *path, bool follow, uint32_t file, struct where *where)
 {
-	char real[PATH_MAX];
+	char given[PATH_MAX], real[PATH_MAX];
 
 	walk_from_root(m, path, follow, false, where);
 	if (where->name || where->missing)
 		return;
-	other_path(m, file, path, real);
-	if (real[0] && same_last(path, real))
-		infer_link(m, path, real, false);
+	both_paths(m, file, path, given, real);
+	if (real[0] && same_last(given, real))
+		infer_link(m, given, real, false);
 	walk_from_root(m, path, follow, true, where);
 }
 
 void model_exists(struct model *m, const char *path, bool follow, uint32_t file, enum object_kind kind, struct where *where)
 {
-	char real[PATH_MAX];
+	char given[PATH_MAX], real[PATH_MAX];
 	uint32_t known = file ? m->file[file].object : 0;
 
 	walk_from_root(m, path, follow, false, where);
@@ -388,13 +419,13 @@ void model_exists(struct model *m, const char *path, bool follow, uint32_t file,
 		if (!file || !known || known == where->object)
 			return;
 	}
-	other_path(m, file, path, real);
-	if (where->object == OBJECT_UNKNOWN && real[0] && (follow || same_last(path, real)) && m->file[file].nlink <= 1) {
+	both_paths(m, file, path, given, real);
+	if (where->object == OBJECT_UNKNOWN && real[0] && (follow || same_last(given, real)) && m->file[file].nlink <= 1) {
 		if (follow)
 			model_object_of(m, file);
 		walk_from_root(m, path, follow, false, where);
 		if (where->object == OBJECT_UNKNOWN)
-			infer_link(m, path, real, follow);
+			infer_link(m, given, real, follow);
 	}
 	walk_from_root(m, path, follow, true, where);
 	known = file ? m->file[file].object : 0;
@@ -433,8 +464,18 @@ void model_tie(struct model *m, uint32_t file, uint32_t object)
 	if (!file)
 		return;
 	m->file[file].object = object;
-	if (o->bits & OBJECT_AT_START && o->kind == OBJECT_FILE && S_ISREG(f->mode) && !(o->bits & OBJECT_SIZE_SET) &&
-	    f->size <= INT64_MAX && o->start_size < f->size)
+	if (!(o->bits & OBJECT_AT_START))
+		return;
+	if (o->bits & OBJECT_GUESSED && f->mode) {
+		o->kind = (uint8_t)kind_of_mode(f->mode, o->kind);
+		o->mode = permissions(f->mode);
+		if (o->kind == OBJECT_LINK)
+			o->target = f->target;
+		if (o->kind == OBJECT_FILE && !S_ISREG(f->mode))
+			o->bits |= OBJECT_SPECIAL;
+		o->bits &= (uint8_t)~OBJECT_GUESSED;
+	}
+	if (o->kind == OBJECT_FILE && S_ISREG(f->mode) && !(o->bits & OBJECT_SIZE_SET) && f->size <= INT64_MAX && o->start_size < f->size)
 		o->start_size = o->low_size = o->size = f->size;
 }
 
