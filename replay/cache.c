@@ -16,9 +16,9 @@ int cache_drop(int root_fd)
 {
 	_cleanup_close_ int fd = -1;
 
+	/* Only clean pages can be dropped; what others have written is their own affair. */
 	if (syncfs(root_fd))
 		return -errno;
-	sync();
 	fd = open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC);
 	if (fd < 0 || write(fd, "3", 1) != 1)
 		return -errno;

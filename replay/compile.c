@@ -1,5 +1,6 @@
 /* The plan compiler: the loop over the records, lanes and what is emitted into them. The kinds of operations are in compile_*.c. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -235,6 +236,44 @@ bool compile_paths(struct compiler *c, bool first, bool second)
 {
 	return (!first || path_text(c, c->ev->path, c->ev->file, c->path)) &&
 	       (!second || path_text(c, c->ev->path2, c->ev->file2, c->path2));
+}
+
+static uint32_t hidden_path(struct compiler *c, enum trace_op op, const char *path, const struct where *where, struct plan_args *a)
+{
+	a->path = texts_add(&c->strings, path, strlen(path));
+	compile_begin(c);
+	order_write(c->order, &c->model.name[where->name].resource);
+	order_write(c->order, &c->model.object[where->directory].r_children);
+	compile_hidden(c, op, a->path, a);
+	return a->path;
+}
+
+void compile_exists(struct compiler *c, const char *path, bool follow, uint32_t file, enum object_kind kind, struct where *where)
+{
+	const struct object *o;
+	struct plan_args a = {0};
+
+	model_exists(&c->model, path, follow, file, kind, where);
+	if (!where->appeared)
+		return;
+	o = &c->model.object[where->object];
+	a.mode = o->mode;
+	hidden_path(c, o->kind == OBJECT_DIRECTORY ? TRACE_OP_MKDIR : TRACE_OP_MKNOD, path, where, &a);
+	a.length = o->size;
+	if (o->kind == OBJECT_FILE && o->size)
+		hidden_path(c, TRACE_OP_TRUNCATE, path, where, &a);
+}
+
+void compile_vanished(struct compiler *c, const char *path, const struct where *where)
+{
+	struct plan_args a = {0};
+
+	if (!where->name || where->object == OBJECT_UNKNOWN || where->object == OBJECT_ABSENT)
+		return;
+	c->model.conflicts++;
+	if (c->model.object[where->object].kind == OBJECT_DIRECTORY)
+		a.flags = AT_REMOVEDIR;
+	hidden_path(c, TRACE_OP_UNLINKAT, path, where, &a);
 }
 
 uint16_t compile_expect(struct compiler *c, struct plan_args *args, bool full)

@@ -71,6 +71,31 @@ static void list_directory(struct listing *l, uint32_t directory, size_t length)
 	}
 }
 
+/* Paths that were missing while nothing was known of their directory: now it is. */
+static void add_missing(struct listing *l)
+{
+	const struct model_missing *missing = &l->c->model.missing;
+	struct map by_path = {0};
+
+	for (size_t i = 0; i < l->n; i++)
+		*map_put(&by_path, l->entry[i].path) = l->entry[i].mode;
+	for (size_t i = 0; i < missing->n; i++) {
+		const char *path = texts_text(&l->c->strings, missing->path[i]), *slash = strrchr(path, '/');
+		size_t n = slash ? (size_t)(slash - path) : 0;
+		const uint32_t *mode;
+
+		if (!n || n >= sizeof(l->path) || map_get(&by_path, missing->path[i]))
+			continue;
+		memcpy(l->path, path, n);
+		mode = map_get(&by_path, texts_add(&l->c->strings, l->path, n));
+		if (!mode || !S_ISDIR(*mode))
+			continue;
+		l->absent = grow(l->absent, &l->absent_room, l->absent_n + 1, sizeof(*l->absent));
+		l->absent[l->absent_n++] = missing->path[i];
+	}
+	map_release(&by_path);
+}
+
 static void finish_opens(struct compiler *c, struct listing *start)
 {
 	struct plan *p = c->plan;
@@ -128,6 +153,7 @@ void compile_finish(struct compiler *c)
 	struct listing start = {.c = c, .start = true}, final = {.c = c};
 
 	list_directory(&start, OBJECT_ROOT, 0);
+	add_missing(&start);
 	finish_opens(c, &start);
 	finish_attributes(c, &start);
 	list_directory(&final, OBJECT_ROOT, 0);

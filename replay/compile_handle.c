@@ -122,19 +122,20 @@ static uint32_t opened_object(struct compiler *c, uint64_t flags, bool *made)
 
 	*made = false;
 	if ((flags & __O_TMPFILE) == __O_TMPFILE) {
-		model_exists(&c->model, c->path, true, 0, OBJECT_DIRECTORY, &c->where);
+		compile_exists(c, c->path, true, 0, OBJECT_DIRECTORY, &c->where);
 		return created_file(c, ev->mode);
 	}
 	if (creates(c, flags)) {
 		model_reach(&c->model, c->path, follow, ev->file, &c->where);
 		if (!c->where.name)
 			return 0;
+		compile_vanished(c, c->path, &c->where);
 		*made = true;
 		c->where.object = created_file(c, ev->mode);
 		model_bind(&c->model, c->where.name, c->where.object);
 		return c->where.object;
 	}
-	model_exists(&c->model, c->path, follow, ev->file, flags & O_DIRECTORY ? OBJECT_DIRECTORY : OBJECT_FILE, &c->where);
+	compile_exists(c, c->path, follow, ev->file, flags & O_DIRECTORY ? OBJECT_DIRECTORY : OBJECT_FILE, &c->where);
 	return c->where.object == OBJECT_ABSENT ? 0 : c->where.object;
 }
 
@@ -151,18 +152,18 @@ static void open_failed(struct compiler *c, uint64_t flags)
 		break;
 	case ENOTDIR:
 		if (flags & O_DIRECTORY && c->ev->file)
-			model_exists(&c->model, c->path, follow, c->ev->file, OBJECT_FILE, &c->where);
+			compile_exists(c, c->path, follow, c->ev->file, OBJECT_FILE, &c->where);
 		else
 			model_absent(&c->model, c->path, follow, ENOTDIR, &c->where);
 		break;
 	case EEXIST:
-		model_exists(&c->model, c->path, false, c->ev->file, OBJECT_FILE, &c->where);
+		compile_exists(c, c->path, false, c->ev->file, OBJECT_FILE, &c->where);
 		break;
 	case EISDIR:
-		model_exists(&c->model, c->path, follow, c->ev->file, OBJECT_DIRECTORY, &c->where);
+		compile_exists(c, c->path, follow, c->ev->file, OBJECT_DIRECTORY, &c->where);
 		break;
 	case ELOOP:
-		model_exists(&c->model, c->path, !(flags & O_NOFOLLOW), c->ev->file, OBJECT_LINK, &c->where);
+		compile_exists(c, c->path, !(flags & O_NOFOLLOW), c->ev->file, OBJECT_LINK, &c->where);
 		break;
 	default: model_walk(&c->model, c->path, follow, &c->where);
 	}
@@ -357,8 +358,14 @@ static void compile_fcntl(struct compiler *c)
 		a.arg = FD_CLOEXEC; /* our own children must never inherit it */
 		break;
 	case F_GETFD: case F_GETFL: break;
+	case F_GET_RW_HINT: case F_SET_RW_HINT: case F_GET_FILE_RW_HINT: case F_SET_FILE_RW_HINT:
+		/* Which hint is not recorded. */
+		a.flags = F_GET_RW_HINT;
+		break;
 	case F_SETFL:
 		a.arg &= O_APPEND | O_DIRECT | O_NOATIME | O_NONBLOCK;
+		/* What others do with the descriptor before and after is done under other flags. */
+		order_write(c->order, &c->handles.slot[slot].r_slot);
 		if (ev->result >= 0) {
 			struct description *d = handles_description(&c->handles, slot);
 
@@ -491,7 +498,7 @@ void compile_process_event(struct compiler *c)
 	switch (ev->op) {
 	case TRACE_OP_EXECVE: case TRACE_OP_EXECVEAT:
 		if (compile_paths(c, true, false) && ev->result == 0)
-			model_exists(&c->model, c->path, true, ev->file, OBJECT_FILE, &c->where);
+			compile_exists(c, c->path, true, ev->file, OBJECT_FILE, &c->where);
 		else if (ev->result == -ENOENT && compile_paths(c, true, false))
 			model_absent(&c->model, c->path, true, ENOENT, &c->where);
 		if (ev->result == 0) {

@@ -105,7 +105,7 @@ static void learn(struct compiler *c, bool follow)
 	if (ev->op == TRACE_OP_STATFS || ev->op == TRACE_OP_CHDIR)
 		kind = OBJECT_DIRECTORY;
 	if (ev->result >= 0 || ev->result == -ENODATA || ev->result == -ERANGE || ev->result == -EINVAL)
-		model_exists(&c->model, c->path, follow, ev->file, kind, &c->where);
+		compile_exists(c, c->path, follow, ev->file, kind, &c->where);
 	else if (ev->result == -ENOENT || ev->result == -ENOTDIR)
 		model_absent(&c->model, c->path, follow, (int)-ev->result, &c->where);
 	else
@@ -196,6 +196,7 @@ static void make_something(struct compiler *c, enum object_kind kind)
 	model_reach(&c->model, c->path, false, ev->file, &c->where);
 	if (!c->where.name)
 		return;
+	compile_vanished(c, c->path, &c->where);
 	object = model_new_object(&c->model, kind, ev->mode);
 	if (kind == OBJECT_FILE && !S_ISREG(ev->mode) && ev->mode & S_IFMT)
 		c->model.object[object].bits |= OBJECT_SPECIAL;
@@ -208,7 +209,7 @@ static void make_failed(struct compiler *c, enum object_kind kind)
 	const struct trace_event *ev = c->ev;
 
 	if (ev->result == -EEXIST)
-		model_exists(&c->model, c->path, false, ev->file, kind, &c->where);
+		compile_exists(c, c->path, false, ev->file, kind, &c->where);
 	else if (ev->result == -ENOTDIR)
 		model_absent(&c->model, c->path, false, ENOTDIR, &c->where);
 	else
@@ -261,10 +262,10 @@ static void compile_remove(struct compiler *c)
 	struct plan_args a = {.flags = directory ? AT_REMOVEDIR : 0};
 
 	if (ev->result == 0 || ev->result == -EISDIR || ev->result == -ENOTEMPTY)
-		model_exists(&c->model, c->path, false, ev->file,
+		compile_exists(c, c->path, false, ev->file,
 			     directory || ev->result == -EISDIR ? OBJECT_DIRECTORY : OBJECT_FILE, &c->where);
 	else if (ev->result == -ENOTDIR && directory && ev->file)
-		model_exists(&c->model, c->path, false, ev->file, OBJECT_FILE, &c->where);
+		compile_exists(c, c->path, false, ev->file, OBJECT_FILE, &c->where);
 	else if (ev->result == -ENOENT || ev->result == -ENOTDIR)
 		model_absent(&c->model, c->path, false, (int)-ev->result, &c->where);
 	else
@@ -309,9 +310,9 @@ static void compile_rename(struct compiler *c)
 	bool directory;
 
 	if (ev->result == 0 || ev->result == -EEXIST || ev->result == -ENOTEMPTY) {
-		model_exists(&c->model, c->path, false, source_file, OBJECT_FILE, &c->where);
+		compile_exists(c, c->path, false, source_file, OBJECT_FILE, &c->where);
 		if (ev->file2 || ev->result || a.flags & RENAME_EXCHANGE)
-			model_exists(&c->model, c->path2, false, ev->file2, ev->result == -ENOTEMPTY ? OBJECT_DIRECTORY : OBJECT_FILE,
+			compile_exists(c, c->path2, false, ev->file2, ev->result == -ENOTEMPTY ? OBJECT_DIRECTORY : OBJECT_FILE,
 				     &c->where2);
 		else
 			model_reach(&c->model, c->path2, false, 0, &c->where2);
@@ -344,17 +345,17 @@ static void compile_link(struct compiler *c)
 	struct plan_args a = {.flags = follow ? AT_SYMLINK_FOLLOW : 0};
 
 	if (ev->result == 0) {
-		model_exists(&c->model, c->path, follow, ev->file, OBJECT_FILE, &c->where);
+		compile_exists(c, c->path, follow, ev->file, OBJECT_FILE, &c->where);
 		model_reach(&c->model, c->path2, false, 0, &c->where2);
 		if (c->where2.name && known(c->where.object))
 			model_bind(&c->model, c->where2.name, c->where.object);
 	} else {
 		if (ev->result == -EEXIST)
-			model_exists(&c->model, c->path2, false, 0, OBJECT_FILE, &c->where2);
+			compile_exists(c, c->path2, false, 0, OBJECT_FILE, &c->where2);
 		else
 			model_walk(&c->model, c->path2, false, &c->where2);
 		if (ev->result == -EEXIST)
-			model_exists(&c->model, c->path, follow, ev->file, OBJECT_FILE, &c->where);
+			compile_exists(c, c->path, follow, ev->file, OBJECT_FILE, &c->where);
 		else
 			model_walk(&c->model, c->path, follow, &c->where);
 	}

@@ -93,6 +93,13 @@ void compile_books(struct compiler *c); /* its effect is in the plan; nothing to
 
 /* Texts of the event's paths into c->path and c->path2 as absolute paths; false: not known well enough. */
 bool compile_paths(struct compiler *c, bool first, bool second);
+/*
+ * model_exists; and when the thing must have been made by somebody who was not recorded (a server's socket, a program outside the
+ * filter), an operation that makes it.
+ */
+void compile_exists(struct compiler *c, const char *path, bool follow, uint32_t file, enum object_kind kind, struct where *where);
+/* Something is about to be made there that the model thinks is there: somebody who was not recorded removed it. */
+void compile_vanished(struct compiler *c, const char *path, const struct where *where);
 /* What is expected when the recording says `result`; full: it is a count that should equal `length`. */
 uint16_t compile_expect(struct compiler *c, struct plan_args *args, bool full);
 /* Results that say something about the recorded host and not about the file system: permissions, limits, signals. */

@@ -131,9 +131,12 @@ static int64_t execute_flock(struct lane *l, int fd, int how)
 static int64_t execute_fcntl(int fd, const struct plan_args *a)
 {
 	struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+	uint64_t hint;
 
 	if (a->flags == F_GETLK)
 		return CALL3(SYS_fcntl, fd, F_GETLK, &lock);
+	if (a->flags == F_GET_RW_HINT)
+		return CALL3(SYS_fcntl, fd, F_GET_RW_HINT, &hint);
 	return CALL3(SYS_fcntl, fd, a->flags, a->arg);
 }
 

@@ -23,6 +23,8 @@ void model_release(struct model *m)
 	free(m->name);
 	free(m->first_name);
 	free(m->file);
+	free(m->missing.path);
+	map_release(&m->missing.seen);
 	map_release(&m->by_name);
 	*m = (struct model){0};
 }
@@ -206,7 +208,7 @@ static void walk_from_root(struct model *m, const char *path, bool follow, bool 
 	struct walk w = {.m = m, .where = where, .up = {OBJECT_ROOT}, .follow = follow, .must_exist = must_exist};
 
 	where->directory = where->name = where->object = where->passed_n = 0;
-	where->missing = false;
+	where->missing = where->appeared = false;
 	walk(&w, path);
 }
 
@@ -230,6 +232,9 @@ void model_define(struct model *m, const struct trace_file *file, const char *pa
 				 .nlink = file->nlink,
 				 .bits = file->bits,
 				 .size = file->size};
+	/* A link explains paths that lead through it, whether or not an operation looks at the link itself. */
+	if (S_ISLNK(file->mode) && target[0] && !(file->bits & TRACE_FILE_CREATED))
+		model_object_of(m, file->id);
 }
 
 static enum object_kind kind_of_mode(uint32_t mode, enum object_kind otherwise)
@@ -407,6 +412,38 @@ void model_reach(struct model *m, const char *path, bool follow, uint32_t file, 
 	walk_from_root(m, path, follow, true, where);
 }
 
+static void remember_missing(struct model *m, const char *path)
+{
+	struct model_missing *missing = &m->missing;
+	char tidied[PATH_MAX];
+	uint32_t text, *seen;
+
+	tidy(path, tidied);
+	text = texts_add(m->strings, tidied, strlen(tidied));
+	seen = map_put(&missing->seen, text);
+	if (*seen)
+		return;
+	*seen = 1;
+	missing->path = grow(missing->path, &missing->room, missing->n + 1, sizeof(*missing->path));
+	missing->path[missing->n++] = text;
+}
+
+static bool was_missing(struct model *m, const char *tidied)
+{
+	return map_get(&m->missing.seen, texts_add(m->strings, tidied, strlen(tidied)));
+}
+
+static void appear(struct model *m, uint32_t file, enum object_kind kind, struct where *where)
+{
+	if (where->object != OBJECT_ABSENT || !where->name || kind == OBJECT_LINK)
+		return;
+	where->object = object_for(m, file, kind);
+	if (m->object[where->object].kind == OBJECT_LINK)
+		m->object[where->object].kind = OBJECT_FILE;
+	model_bind(m, where->name, where->object);
+	where->appeared = true;
+}
+
 void model_exists(struct model *m, const char *path, bool follow, uint32_t file, enum object_kind kind, struct where *where)
 {
 	char given[PATH_MAX], real[PATH_MAX];
@@ -429,6 +466,8 @@ void model_exists(struct model *m, const char *path, bool follow, uint32_t file,
 	}
 	walk_from_root(m, path, follow, true, where);
 	known = file ? m->file[file].object : 0;
+	if (where->name && where->object == OBJECT_UNKNOWN && was_missing(m, given))
+		where->object = m->name[where->name].start = m->name[where->name].now = OBJECT_ABSENT;
 	if (where->name && where->object == OBJECT_UNKNOWN) {
 		uint32_t object = known ? known : object_for(m, file, kind);
 
@@ -436,12 +475,15 @@ void model_exists(struct model *m, const char *path, bool follow, uint32_t file,
 		where->object = object;
 	} else if (where->object == OBJECT_ABSENT || (known && known != where->object)) {
 		m->conflicts++; /* somebody who was not recorded changed it */
+		appear(m, file, kind, where);
 	}
 }
 
 void model_absent(struct model *m, const char *path, bool follow, int error, struct where *where)
 {
 	walk_from_root(m, path, follow, false, where);
+	if (!where->directory && !where->missing && error == ENOENT)
+		remember_missing(m, path);
 	if (where->name && where->object == OBJECT_UNKNOWN && error == ENOENT) {
 		m->name[where->name].start = m->name[where->name].now = OBJECT_ABSENT;
 		where->object = OBJECT_ABSENT;

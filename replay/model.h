@@ -59,8 +59,16 @@ struct where {
 	uint32_t name;      /* the last name; 0 when the path ends in "/", "." or ".." or the directory is missing */
 	uint32_t object;    /* or OBJECT_UNKNOWN, OBJECT_ABSENT */
 	bool missing;       /* the way to the directory is known not to exist */
+	bool appeared;      /* model_exists: it was known not to exist, and nothing recorded made it; an object stands there now */
 	uint32_t passed[MODEL_WALK_MAX]; /* names on the way, the last one excluded */
 	uint32_t passed_n;
+};
+
+/* Learned from failures whose directory was not known then: paths (texts) that may not exist at the start. */
+struct model_missing {
+	uint32_t *path;
+	size_t n, room;
+	struct map seen;
 };
 
 struct model {
@@ -74,6 +82,7 @@ struct model {
 	struct map by_name; /* directory << 32 | text -> name */
 	struct model_file *file;
 	size_t files_room;
+	struct model_missing missing;
 	uint64_t conflicts;
 };
 
