@@ -62,13 +62,19 @@ static bool gets_xattr(const struct trace_event *ev)
 	return ev->op == TRACE_OP_GETXATTR || ev->op == TRACE_OP_LGETXATTR || ev->op == TRACE_OP_FGETXATTR;
 }
 
+static bool sets_xattr(const struct trace_event *ev)
+{
+	return ev->op == TRACE_OP_SETXATTR || ev->op == TRACE_OP_LSETXATTR || ev->op == TRACE_OP_FSETXATTR;
+}
+
 static bool lists_xattr(const struct trace_event *ev)
 {
 	return ev->op == TRACE_OP_LISTXATTR || ev->op == TRACE_OP_LLISTXATTR || ev->op == TRACE_OP_FLISTXATTR;
 }
 
 /*
- * Only user. attributes can be made by everybody and mean nothing to the kernel; of the others only their absence is replayed.
+ * Only user. attributes can be made by everybody and mean nothing to the kernel; of the others only their absence is replayed, and
+ * the access control lists that programs copy along with a mode.
  * An attribute that was there before belongs to the starting state. false: cannot be replayed.
  */
 bool compile_xattr(struct compiler *c, uint32_t object, struct plan_args *a)
@@ -82,6 +88,9 @@ bool compile_xattr(struct compiler *c, uint32_t object, struct plan_args *a)
 	if (!*name || strlen(name) > 255)
 		return false;
 	a->path2 = texts_add(&c->strings, name, strlen(name));
+	/* The smallest access control list says what the mode says; its bytes are known (execute.c). */
+	if (!strncmp(name, "system.posix_acl_", 17) && !gets_xattr(ev))
+		return !sets_xattr(ev) || ev->length == XATTR_ACL_BYTES;
 	if (strncmp(name, "user.", 5))
 		return gets_xattr(ev) && ev->result < 0;
 	if (!known(object))

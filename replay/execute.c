@@ -166,15 +166,24 @@ static int64_t execute_map(struct lane *l, const struct plan_op *op, const struc
 	}
 }
 
+/* u::rwx g::r-x o::r-x in the form of the attribute system.posix_acl_access (linux/posix_acl_xattr.h). */
+static const uint8_t plain_acl[XATTR_ACL_BYTES] = {2, 0, 0, 0, 1,    0, 7,    0, 255,  255,  255,  255,  4,    0,
+						   5, 0, 255, 255, 255, 255, 32,  0,  5,    0,   255,  255,  255,  255};
+
+static const void *attribute_bytes(const struct lane *l, const char *name)
+{
+	return name[0] == 'u' ? (const void *)l->run->pool : plain_acl;
+}
+
 static int64_t execute_xattr(struct lane *l, const struct plan_op *op, const struct plan_args *a)
 {
 	const char *path = op->bits & PLAN_BY_SLOT ? "" : text(l, a->path), *name = text(l, a->path2);
 	int fd = replay_ops[op->op].by_path ? -1 : descriptor(l, op->handle);
 
 	switch (op->op) {
-	case TRACE_OP_SETXATTR: return CALL5(SYS_setxattr, path, name, l->run->pool, a->length, a->flags);
-	case TRACE_OP_LSETXATTR: return CALL5(SYS_lsetxattr, path, name, l->run->pool, a->length, a->flags);
-	case TRACE_OP_FSETXATTR: return CALL5(SYS_fsetxattr, fd, name, l->run->pool, a->length, a->flags);
+	case TRACE_OP_SETXATTR: return CALL5(SYS_setxattr, path, name, attribute_bytes(l, name), a->length, a->flags);
+	case TRACE_OP_LSETXATTR: return CALL5(SYS_lsetxattr, path, name, attribute_bytes(l, name), a->length, a->flags);
+	case TRACE_OP_FSETXATTR: return CALL5(SYS_fsetxattr, fd, name, attribute_bytes(l, name), a->length, a->flags);
 	case TRACE_OP_GETXATTR: return CALL4(SYS_getxattr, path, name, l->buffer, a->length);
 	case TRACE_OP_LGETXATTR: return CALL4(SYS_lgetxattr, path, name, l->buffer, a->length);
 	case TRACE_OP_FGETXATTR: return CALL4(SYS_fgetxattr, fd, name, l->buffer, a->length);

@@ -129,10 +129,6 @@ static bool step(struct walk *w, const char *text, size_t n, bool last)
 	uint32_t name = name_in(m, here(w), text, n), object = m->name[name].now;
 	bool follow = w->follow;
 
-	if (object == OBJECT_UNKNOWN && !last && w->must_exist) {
-		object = model_new_object(m, OBJECT_DIRECTORY, 0755);
-		existed(m, name, object);
-	}
 	if (object != OBJECT_UNKNOWN && object != OBJECT_ABSENT && m->object[object].kind == OBJECT_LINK && (!last || w->follow)) {
 		if (to->passed_n < MODEL_WALK_MAX)
 			to->passed[to->passed_n++] = name;
@@ -144,6 +140,10 @@ static bool step(struct walk *w, const char *text, size_t n, bool last)
 			return false;
 		object = to->object;
 		name = to->name;
+	}
+	if (object == OBJECT_UNKNOWN && name && !last && w->must_exist) {
+		object = model_new_object(m, OBJECT_DIRECTORY, 0755);
+		existed(m, name, object);
 	}
 	to->directory = here(w);
 	to->name = name;
@@ -444,6 +444,13 @@ static void appear(struct model *m, uint32_t file, enum object_kind kind, struct
 	where->appeared = true;
 }
 
+static bool is_gone(const struct model *m, uint32_t object)
+{
+	uint32_t name = m->object[object].name;
+
+	return name && m->name[name].now != object;
+}
+
 void model_exists(struct model *m, const char *path, bool follow, uint32_t file, enum object_kind kind, struct where *where)
 {
 	char given[PATH_MAX], real[PATH_MAX];
@@ -451,9 +458,10 @@ void model_exists(struct model *m, const char *path, bool follow, uint32_t file,
 
 	walk_from_root(m, path, follow, false, where);
 	if (where->object != OBJECT_UNKNOWN && where->object != OBJECT_ABSENT) {
-		if (file && !known) /* the first time that this object is seen under its id */
+		/* The first time that this object is seen under its id, or the inode of a removed file was used again. */
+		if (file && (!known || (known != where->object && is_gone(m, known))))
 			model_tie(m, file, where->object);
-		if (!file || !known || known == where->object)
+		if (!file || m->file[file].object == where->object)
 			return;
 	}
 	both_paths(m, file, path, given, real);

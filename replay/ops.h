@@ -34,3 +34,5 @@ struct replay_op {
 };
 
 extern const struct replay_op replay_ops[TRACE_OP_MAX];
+
+enum { XATTR_ACL_BYTES = 28 }; /* of an access control list that says no more than a mode */
