@@ -57,6 +57,12 @@ copy_file()
 	printf '%s\n' "$1" >>"$work/copied"
 }
 
+# The shared libraries of a program, none when it is static.
+needed_libraries()
+{
+	ldd "$1" 2>/dev/null | sed -n 's/.*=> \(\/[^ ]*\) .*/\1/p; s/^[[:space:]]*\(\/[^ ]*\) (0x.*/\1/p'
+}
+
 copy_programs()
 {
 	{
@@ -66,8 +72,9 @@ copy_programs()
 	while read -r name; do
 		path=$(command -v "$name") || die "bins.list: '$name' is not installed; run 'make deps'"
 		copy_file "$path"
-		ldd "$path" 2>/dev/null | sed -n 's/.*=> \(\/[^ ]*\) .*/\1/p; s/^[[:space:]]*\(\/[^ ]*\) (0x.*/\1/p' >>"$work/libraries"
+		needed_libraries "$path" >>"$work/libraries"
 	done <"$work/bins"
+	needed_libraries "$fio" >>"$work/libraries" || :
 	sort -u "$work/libraries" >"$work/libraries.once"
 	while read -r library; do
 		copy_file "$library"

@@ -19,7 +19,7 @@ resolve()
 
 newest_cached()
 {
-	find "$cache/kernel" -maxdepth 2 -name .complete 2>/dev/null | sed 's|/.complete$||' | sort -V | tail -n 1
+	find "$cache/kernel/" -maxdepth 2 -name .complete 2>/dev/null | sed 's|/.complete$||' | sort -V | tail -n 1
 }
 
 private_cache()
@@ -49,7 +49,7 @@ if [ -z "$version" ] || [ ! -e "$target/.complete" ]; then
 	say "fetching ${package:-the package that $meta depends on}"
 	if ! download; then
 		old=$(newest_cached)
-		[ -n "$old" ] || die "cannot fetch a kernel: $(tail -n 1 "$work/log"); check the network and /etc/apt/sources.list.d"
+		[ -n "$old" ] || die "cannot fetch a kernel: $(grep -m 1 -E '^(E:|Err|W: Failed)' "$work/log" || tail -n 1 "$work/log"); check the network and /etc/apt/sources.list.d"
 		say "cannot fetch a kernel, taking the cached $(basename "$old")"
 		printf '%s\n' "$old"
 		exit 0
