@@ -8,7 +8,7 @@ setup() {
 # guest OPTIONS...: the guest's exit status must be 0, and no assertion in it may have failed.
 guest() {
 	run sh tests/guest.sh -m ext4 -m xfs -m crc32c_generic -b mdadm -b mkfs.ext4 -b mkfs.xfs -b mkfs.btrfs -b wipefs -b sfdisk -b jq \
-		-b xfs_spaceman -b dumpe2fs -b btrfs -f profiles -t 400 "$@"
+		-b xfs_db -b dumpe2fs -b btrfs -f profiles -t 400 "$@"
 	[ "$status" != 77 ] || skip "${lines[-1]}"
 	[ "$status" = 0 ] || { echo "$output"; false; }
 	! grep '^not ok' <<<"$output"

@@ -6,7 +6,7 @@ setup_file() {
 	export out="$BATS_FILE_TMPDIR/out"
 	rc=0
 	sh tests/guest.sh -m raid0 -m raid1 -m raid10 -m raid456 -m ext4 -m xfs -m btrfs -m bfq -m kyber-iosched -m crc32c_generic \
-		-b mdadm -b mkfs.ext4 -b mkfs.xfs -b mkfs.btrfs -b wipefs -b sfdisk -b jq -b xfs_spaceman -b dumpe2fs -b btrfs \
+		-b mdadm -b mkfs.ext4 -b mkfs.xfs -b mkfs.btrfs -b wipefs -b sfdisk -b jq -b xfs_db -b dumpe2fs -b btrfs \
 		-f profiles -d 400 -d 400 -d 400 -d 400 -t 280 tests/box/md.sh >"$out" 2>&1 || rc=$?
 	export rc
 }
