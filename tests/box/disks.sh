@@ -36,6 +36,11 @@ is "ATA, by the kernel's name of the WWN" 0 $rc
 is "ATA: its cache is on again" "true true" "$(effect)"
 try -d NVME1 xfs-one --set block.scheduler=none --set block.nr_requests=null
 is "NVMe" 0 $rc
+try -d NVME1 f2fs-one --set f2fs.active_logs=4 --set f2fs.background_gc=off --set f2fs.mode=lfs --set f2fs.gc_merge=true --set fs.atime=noatime
+is "f2fs" 0 $rc
+is "f2fs: fsyncs flush" "true true" "$(effect)"
+try -d NVME1 f2fs-one --set fs.barrier=false
+is "f2fs without barriers" "0" "$(jq .effect.flushes $work/apply.json)"
 is "all caches as before" "write back" "$(cat /sys/block/sd*/device/scsi_disk/*/cache_type | sort -u)"
 is "three are marked now" 3 "$(iorig disks --json | jq '[.[] | select(.verdict == "marked")] | length')"
 [ $failed = 0 ]

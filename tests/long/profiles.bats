@@ -16,7 +16,7 @@ guest() {
 }
 
 @test "SCSI, ATA and NVMe disks: identity, twins, queue depth and write cache" {
-	guest -m virtio_scsi -m sd_mod -m ahci -m nvme -D scsi:400:SCSI1:0x5000c50012345678 -D scsi:400:TWIN -D scsi:400:TWIN \
+	guest -m virtio_scsi -m sd_mod -m ahci -m nvme -m f2fs -m crc32_generic -b mkfs.f2fs -D scsi:400:SCSI1:0x5000c50012345678 -D scsi:400:TWIN -D scsi:400:TWIN \
 		-D ata:400:ATA1:0x5000c500aabbccdd -D nvme:400:NVME1 tests/box/disks.sh
 }
 
