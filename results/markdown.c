@@ -40,7 +40,7 @@ static void number_cells(const struct report *r, FILE *out, size_t cell, const i
 	const struct estimate *e = matrix_at(m, cell, m->primary);
 	char value[TEXT_MAX], low[TEXT_MAX], high[TEXT_MAX], ratio[TEXT_MAX];
 
-	fprintf(out, " %s | ", format_value(value, e->median.median, m->metric[m->primary].unit));
+	fprintf(out, " %s %s | ", format_value(value, e->median.median, m->metric[m->primary].unit), report_spread(r, e, low));
 	if (cell == m->sweep->control)
 		fputs("| control |", out);
 	else if (isfinite(e->contrast.low))

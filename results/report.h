@@ -28,6 +28,8 @@ bool report_shows(const struct report *r, const struct cell *c);
 /* The one-line verdict of the sweep, without colour, and the line on the faster unsafe cell or NULL. The caller frees. */
 char *report_verdict(const struct report *r);
 char *report_unsafe(const struct report *r);
+/* How far the median may be off, in percent of it: "±2.1%" of an interval, "(2.1%)" of a mere range, "" of a single run. Into `to`. */
+char *report_spread(const struct report *r, const struct estimate *e, char *to);
 /* Sentences under the table: what "~" is, ranges in place of intervals, and so on. n is set. Caller frees the array, not the texts. */
 const char **report_footnotes(const struct report *r, size_t *n);
 

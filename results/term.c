@@ -11,6 +11,7 @@
 #define COLUMNS_MAX 12
 #define LABEL_MIN 18
 #define VALUE_WIDTH 10
+#define SPREAD_WIDTH 8
 #define VERDICT_WIDTH 10
 #define METRIC_WIDTH 18
 #define INTERVAL_WIDTH 22
@@ -29,7 +30,7 @@ static const char *colour(const struct report *r, const char *code)
 /* Pads to `width` columns; right-aligned when width is negative. Too long text is cut with a mark. */
 static void put(const struct report *r, FILE *out, int width, const char *text)
 {
-	size_t room = (size_t)abs(width), columns = text_columns(text);
+	size_t room = (size_t)abs(width), columns = room ? text_columns(text) : 0;
 	const char *mark = r->utf8 ? "…" : "..";
 	size_t keep = columns > room ? room - text_columns(mark) : columns;
 	const char *end = text;
@@ -171,7 +172,13 @@ static char *interval(char *to, const struct estimate *e)
 	return to;
 }
 
-static void number_row(const struct report *r, FILE *out, size_t cell, const int *metric, size_t columns)
+struct layout {
+	int label, risk, spread; /* widths; spread is 0 where there is no room for it */
+	int metric[COLUMNS_MAX];
+	size_t columns;
+};
+
+static void number_row(const struct report *r, FILE *out, size_t cell, const struct layout *l)
 {
 	const struct matrix *m = r->matrix;
 	const struct cell *c = &m->sweep->cells[cell];
@@ -180,6 +187,8 @@ static void number_row(const struct report *r, FILE *out, size_t cell, const int
 	char text[TEXT_MAX];
 
 	put(r, out, -VALUE_WIDTH, format_value(text, e->median.median, m->metric[m->primary].unit));
+	fputs(l->spread ? " " : "", out);
+	put(r, out, l->spread, report_spread(r, e, text));
 	fputs("  ", out);
 	put(r, out, INTERVAL_WIDTH, cell == m->sweep->control ? "" : interval(text, e));
 	fputc(' ', out);
@@ -187,8 +196,8 @@ static void number_row(const struct report *r, FILE *out, size_t cell, const int
 	snprintf(text, sizeof(text), "%s%s%s", verdict, e->outliers ? "?" : "", e->contrast.paired && e->n ? "^" : "");
 	put(r, out, VERDICT_WIDTH, text);
 	fputs(e->verdict == VERDICT_BETTER || e->verdict == VERDICT_WORSE ? colour(r, PLAIN) : "", out);
-	for (size_t i = 0; i < columns; i++)
-		metric_column(r, out, cell, (size_t)metric[i]);
+	for (size_t i = 0; i < l->columns; i++)
+		metric_column(r, out, cell, (size_t)l->metric[i]);
 	fprintf(out, " %u/%u%s\n", c->ok, c->planned, c->reason ? "!" : "");
 }
 
@@ -216,12 +225,6 @@ static void drop_name_spaces(char *label)
 	*to = 0;
 }
 
-struct layout {
-	int label, risk; /* widths */
-	int metric[COLUMNS_MAX];
-	size_t columns;
-};
-
 static void row(const struct report *r, FILE *out, size_t cell, const struct layout *l)
 {
 	const struct matrix *m = r->matrix;
@@ -240,7 +243,7 @@ static void row(const struct report *r, FILE *out, size_t cell, const struct lay
 	put(r, out, l->risk, cell_badge(c, badge));
 	fputs(*risk ? colour(r, PLAIN) : "", out);
 	if (matrix_at(m, cell, m->primary)->n) {
-		number_row(r, out, cell, l->metric, l->columns);
+		number_row(r, out, cell, l);
 		return;
 	}
 	for (size_t i = 0; i <= strlen(outcome_names[c->outcome]) && i < sizeof(outcome); i++)
@@ -253,7 +256,7 @@ static void row(const struct report *r, FILE *out, size_t cell, const struct lay
 static struct layout layout(const struct report *r)
 {
 	const struct matrix *m = r->matrix;
-	struct layout l = {.label = LABEL_MIN, .risk = 5};
+	struct layout l = {.label = LABEL_MIN, .risk = 5, .spread = SPREAD_WIDTH};
 	int left;
 
 	for (size_t c = 0; c < m->sweep->ncells; c++) {
@@ -269,7 +272,9 @@ static struct layout layout(const struct report *r)
 	l.columns = report_columns(r, l.metric, r->width ? COLUMNS_MAX : 4);
 	if (!r->width)
 		return l;
-	left = (int)r->width - (2 + 2 + l.risk + VALUE_WIDTH + 2 + INTERVAL_WIDTH + 1 + VERDICT_WIDTH + 6);
+	if (r->width < 100)
+		l.spread = 0;
+	left = (int)r->width - (2 + 2 + (l.spread ? l.spread + 1 : 0) + l.risk + VALUE_WIDTH + 2 + INTERVAL_WIDTH + 1 + VERDICT_WIDTH + 6);
 	if (l.label > 44 && left - l.label < METRIC_WIDTH)
 		l.label = left - METRIC_WIDTH > 44 ? left - METRIC_WIDTH : 44;
 	if (l.label > left)
@@ -290,6 +295,7 @@ static void table(const struct report *r, FILE *out)
 	put(r, out, l.label, "cell");
 	fprintf(out, "  %-*s", l.risk, "risk");
 	put(r, out, -VALUE_WIDTH, m->metric[m->primary].title);
+	fprintf(out, "%*s", l.spread ? l.spread + 1 : 0, "");
 	fprintf(out, "  %-*s %-*s", INTERVAL_WIDTH, "against the control", VERDICT_WIDTH, "verdict");
 	for (size_t i = 0; i < l.columns; i++) {
 		put(r, out, -(METRIC_WIDTH - 1), m->metric[l.metric[i]].title);

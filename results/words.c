@@ -91,6 +91,17 @@ char *report_unsafe(const struct report *r)
 		format_percent(ratio, matrix_at(m, (size_t)m->fastest_unsafe, m->primary)->contrast.ratio), cell_risk(m, c));
 }
 
+char *report_spread(const struct report *r, const struct estimate *e, char *to)
+{
+	char share[TEXT_MAX];
+	double half = (e->median.high - e->median.low) / 2 / e->median.median;
+
+	to[0] = 0;
+	if (e->n >= 2 && isfinite(half))
+		snprintf(to, TEXT_MAX, e->median.is_interval ? r->utf8 ? "\u00b1%.12s" : "+-%.12s" : "(%.12s)", format_share(share, half));
+	return to;
+}
+
 const char **report_footnotes(const struct report *r, size_t *n)
 {
 	const struct matrix *m = r->matrix;
@@ -112,7 +123,7 @@ const char **report_footnotes(const struct report *r, size_t *n)
 	note[(*n)++] = "~ no difference is shown (p > 0.05 after Holm); a percentage stands only where one is";
 	note[(*n)++] = "better, worse: the whole 95% interval lies beyond what matters; same: it lies within; undecided: neither";
 	if (range)
-		note[(*n)++] = "(..) is the range that was seen, no interval: an interval of the median needs 6 runs";
+		note[(*n)++] = "(%) behind a median is half the range that was seen; an interval of the median needs 6 runs";
 	if (least == 1)
 		note[(*n)++] = "some cell has a single run: one run says nothing about the next";
 	if (outliers)
