@@ -78,9 +78,9 @@ machine() {
 
 done_runs() { jq -r 'select(.ev == "done").seq' "$1/runs.ndjson" | sort -n | tr '\n' ' '; }
 
-# Waits until the journal has a line that the jq filter selects, or 60 s.
+# Waits until the journal has a line that the jq filter selects, up to 5 minutes: another sweep may be at work on this machine first.
 wait_for() {
-	for _ in $(seq 600); do
+	for _ in $(seq 3000); do
 		[ -z "$(jq -c "select($2)" "$1/runs.ndjson" 2>/dev/null)" ] || return 0
 		sleep 0.1
 	done
