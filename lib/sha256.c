@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -107,18 +106,15 @@ void sha256_finish(struct sha256 *s, char hex[SHA256_HEX])
 
 int sha256_file(const char *path, char hex[SHA256_HEX])
 {
-	enum { CHUNK = 256 << 10 };
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-	_cleanup_free_ uint8_t *chunk = malloc(CHUNK);
+	uint8_t chunk[64 << 10];
 	struct sha256 s;
 	ssize_t n;
 
 	if (fd < 0)
 		return -errno;
-	if (!chunk)
-		return -ENOMEM;
 	sha256_init(&s);
-	while ((n = read(fd, chunk, CHUNK)) != 0) {
+	while ((n = read(fd, chunk, sizeof(chunk))) != 0) {
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)

@@ -58,9 +58,9 @@ bool anonymizer_collided(const struct anonymizer *a)
 
 static bool is_known(const char *name, size_t n)
 {
-	static const char *const known[] = {"bin", "boot", "cache", "data", "dev", "etc", "home", "lib", "lib32", "lib64", "local", "log", "mail", "media",
-					    "mnt", "opt", "proc", "root", "run", "sbin", "share", "spool", "src", "srv", "sys", "tmp", "usr",
-					    "var", "www", "x86_64-linux-gnu"};
+	static const char *const known[] = {
+		"bin", "boot", "cache", "data", "dev",  "etc", "home",  "lib",   "lib32", "lib64", "local", "log", "mail", "media", "mnt",
+		"opt", "proc", "root",  "run",  "sbin", "share", "spool", "src", "srv",   "sys",   "tmp",   "usr", "var",  "www",   "x86_64-linux-gnu"};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 		if (strlen(known[i]) == n && !memcmp(known[i], name, n))

@@ -71,6 +71,7 @@ static int print_json(const struct info *i)
 				number(s->processes), "descriptors", number(s->descriptors), "wakes", number(s->wakes), "residencies",
 				number(s->residencies), "bytes_read", number(s->bytes_read), "bytes_written", number(s->bytes_written),
 				"first_ns", number(s->first_ns));
+	const json_t *trailer = trace_reader_trailer(i->reader);
 	json_t *lost = json_object();
 	int rc;
 
@@ -79,7 +80,7 @@ static int print_json(const struct info *i)
 	json_object_set_new(doc, "lost_by_cause", lost);
 	json_object_set_new(doc, "columns", columns_json(i->reader));
 	json_object_set(doc, "header", (json_t *)trace_reader_header(i->reader));
-	json_object_set_new(doc, "trailer", trace_reader_trailer(i->reader) ? json_incref((json_t *)trace_reader_trailer(i->reader)) : json_null());
+	json_object_set_new(doc, "trailer", trailer ? json_incref((json_t *)trailer) : json_null());
 	rc = json_dumpf(doc, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(6) | JSON_ENSURE_ASCII);
 	putchar('\n');
 	json_decref(doc);

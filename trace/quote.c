@@ -20,7 +20,7 @@ static size_t utf8_length(const unsigned char *p, size_t n, uint32_t *code)
 	return *code >= smallest[length] && *code <= 0x10ffff && (*code < 0xd800 || *code > 0xdfff) ? length : 0;
 }
 
-/* Characters that are shown as they are. Left out: C1 controls, soft hyphen, zero-width and bidirectional marks, variation selectors, tags. */
+/* Characters that are shown as they are: no C1 controls, soft hyphens, zero-width and bidirectional marks, variation selectors, tags. */
 static bool is_harmless(uint32_t code)
 {
 	static const struct {

@@ -108,17 +108,15 @@ uint32_t strings_find(const struct strings *s, const char *text, size_t n)
 
 uint32_t strings_intern(struct strings *s, const char *text, size_t n, int *added)
 {
-	uint32_t hash = hash_of(text, n), *slot, id;
+	uint32_t hash = hash_of(text, n), *slot;
 
 	*added = 0;
 	if (s->n >= s->slots / 2 && rehash(s))
 		return 0;
 	slot = find_slot(s, text, n, hash);
-	if (*slot)
-		return *slot;
-	id = append(s, text, n, hash);
-	if (id)
-		*slot = id;
-	*added = id != 0;
-	return id;
+	if (!*slot) {
+		*slot = append(s, text, n, hash);
+		*added = *slot != 0;
+	}
+	return *slot;
 }

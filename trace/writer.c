@@ -157,7 +157,9 @@ static int add_to_index(struct trace_writer *w, const struct trace_frame *frame,
 
 		if (!bigger)
 			return -ENOMEM;
-		*c = (struct encode_column){bigger, bigger + used, room};
+		c->data = bigger;
+		c->at = bigger + used;
+		c->room = room;
 	}
 	c->at = varint_put(c->at, offset - w->indexed_offset);
 	c->at = varint_put(c->at, frame->records);
