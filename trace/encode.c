@@ -80,13 +80,11 @@ void encode_begin(struct encode *e, uint32_t strings_before)
 
 bool encode_full(const struct encode *e)
 {
-	if (e->records >= TRACE_BLOCK_RECORDS || e->strings >= TRACE_BLOCK_RECORDS || e->text_bytes >= TRACE_TEXT_FLUSH)
-		return true;
-	/* The columns that can be the widest. */
-	return e->column[TRACE_COL_STRING_BYTES].at - e->column[TRACE_COL_STRING_BYTES].data >= TRACE_COLUMN_FLUSH ||
-	       e->column[TRACE_COL_SHAPES].at - e->column[TRACE_COL_SHAPES].data >= TRACE_COLUMN_FLUSH ||
-	       e->column[TRACE_COL_OFFSET_BITS].at - e->column[TRACE_COL_OFFSET_BITS].data >= TRACE_COLUMN_FLUSH ||
-	       e->column[TRACE_COL_TIME_BITS].at - e->column[TRACE_COL_TIME_BITS].data >= TRACE_COLUMN_FLUSH;
+	const struct encode_column *text = &e->column[TRACE_COL_STRING_BYTES];
+
+	/* The other columns are bounded by the number of records. */
+	return e->records >= TRACE_BLOCK_RECORDS || e->strings >= TRACE_BLOCK_RECORDS || e->text_bytes >= TRACE_TEXT_FLUSH ||
+	       text->at - text->data >= TRACE_COLUMN_FLUSH;
 }
 
 size_t encode_pending_bytes(const struct encode *e)

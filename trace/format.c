@@ -10,13 +10,22 @@ const struct trace_member trace_members[] = {
 	{0},
 };
 
+/* Where each member stands in the table. */
+enum {
+#define X(number, id, type, record, member, coding, check) AT_##id,
+	TRACE_MEMBERS(X)
+#undef X
+		AT_END
+};
+
 const struct trace_member *trace_members_of(enum trace_record_type type)
 {
-	const struct trace_member *m = trace_members;
+	static const uint8_t first[] = {
+		[TRACE_END] = AT_END,   [TRACE_FILE] = AT_FILE_PATH, [TRACE_THREAD] = AT_THREAD_TID,         [TRACE_FD] = AT_FD_PID,
+		[TRACE_EVENT] = AT_END, [TRACE_WAKE] = AT_WAKE_AT,   [TRACE_RESIDENCY] = AT_RESIDENCY_FILE, [TRACE_LOSS] = AT_LOSS_COUNT,
+	};
 
-	while (m->column && m->type != type)
-		m++;
-	return m;
+	return &trace_members[first[type]];
 }
 
 const char *trace_column_name(unsigned column)

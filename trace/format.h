@@ -28,7 +28,7 @@ enum {
 	/* Limits that the writer keeps and the reader enforces before it believes a size. */
 	TRACE_HEADER_MAX = 16 << 20,
 	TRACE_BLOCK_RECORDS = 1 << 16,
-	TRACE_COLUMN_FLUSH = 256 << 10, /* a column of that size ends the block */
+	TRACE_COLUMN_FLUSH = 256 << 10, /* so many bytes of STRING_BYTES end the block */
 	TRACE_COLUMN_MAX = 16 << 20,
 	TRACE_PAYLOAD_MAX = 64 << 20,
 	TRACE_STRING_MAX = 64 << 10,
