@@ -1,3 +1,3 @@
-/* The recorder for kernels from 5.8 to 6.1: probe reads instead of typed loads, bounded loops instead of bpf_loop. */
+/* The recorder for kernels from 5.17 to 6.1: probe reads instead of typed loads. */
 #define MODERN 0
-#include "capture/recorder.bpf.c"
+#include "capture/hooks.bpf.h"
