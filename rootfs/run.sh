@@ -82,7 +82,7 @@ add_pxe()
 		${keys:+--kernel-append "$keys"} >&2 &
 	server=$!
 	tries=0
-	until curl -sf -o /dev/null "http://$address:$port/boot/boot.ipxe"; do
+	until curl -s -o /dev/null "http://$address:$port/"; do
 		kill -0 "$server" 2>/dev/null || die "the server ended, the box cannot boot"
 		tries=$((tries + 1))
 		[ "$tries" -lt 100 ] || die "the server does not answer on $address:$port"
