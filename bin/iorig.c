@@ -19,6 +19,7 @@ extern const struct command cmd_profile;
 extern const struct command cmd_sweep;
 extern const struct command cmd_report;
 extern const struct command cmd_compare;
+extern const struct command cmd_export;
 extern const struct command cmd_image;
 extern const struct command cmd_serve;
 extern const struct command cmd_box;
@@ -32,6 +33,7 @@ static const struct command *const commands[] = {
 	&cmd_sweep,
 	&cmd_report,
 	&cmd_compare,
+	&cmd_export,
 	&cmd_image,
 	&cmd_serve,
 	&cmd_box,
