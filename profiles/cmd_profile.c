@@ -134,8 +134,9 @@ static void print_values(const json_t *e)
 	char text[128];
 	size_t i;
 
-	json_array_foreach(json_object_get(e, "values"), i, value)
+	json_array_foreach(json_object_get(e, "values"), i, value) {
 		printf("%s%s", i ? "|" : "", value_text(value, text, sizeof(text)));
+	}
 	if (!strcmp(json_text(e, "type", ""), "bool"))
 		printf("true|false");
 	if (!strcmp(json_text(e, "type", ""), "int"))

@@ -59,17 +59,18 @@ static bool all_write_back(const struct stage *s)
 
 static int write_synchronously(const struct stage *s)
 {
-	_cleanup_free_ char *path = NULL, *block = calloc(1, 4096);
+	static const char block[4096];
+	_cleanup_free_ char *path = NULL;
 	_cleanup_close_ int fd = -1;
 	int rc = 0;
 
-	if (!block || asprintf(&path, "%s/.iorig-probe", s->mount_point) < 0)
+	if (asprintf(&path, "%s/.iorig-probe", s->mount_point) < 0)
 		return -ENOMEM;
 	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
 	for (int i = 0; i < PROBE_WRITES && !rc; i++)
-		if (pwrite(fd, block, 4096, (off_t)i * 4096) != 4096 || fsync(fd))
+		if (pwrite(fd, block, sizeof(block), (off_t)i * 4096) != sizeof(block) || fsync(fd))
 			rc = errno ? -errno : -EIO;
 	if (unlink(path) || syncfs(fd))
 		rc = rc ? rc : -errno;

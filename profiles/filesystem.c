@@ -45,8 +45,9 @@ static void add_options(json_t *options, const json_t *list, const json_t *vars)
 
 		add_option(options, text ? text : "");
 	}
-	json_array_foreach(list, i, item)
+	json_array_foreach(list, i, item) {
 		add_options(options, item, vars);
+	}
 }
 
 static json_t *mkfs_options(struct stage *s, const json_t *fs)
@@ -95,9 +96,10 @@ bool filesystem_make(struct stage *s)
 		return false;
 	}
 	options = mkfs_options(s, fs);
-	json_array_foreach(json_object_get(fs, "mkfs"), i, word)
+	json_array_foreach(json_object_get(fs, "mkfs"), i, word) {
 		if (n < 8)
 			argv[n++] = json_string_value(word);
+	}
 	json_object_foreach(options, flag, value) {
 		if (n > 58)
 			break;

@@ -33,9 +33,10 @@ static const char *first_unknown_key(const json_t *object, const char *const *kn
 	const char *key;
 	json_t *value;
 
-	json_object_foreach((json_t *)object, key, value)
+	json_object_foreach((json_t *)object, key, value) {
 		if (!among(key, known))
 			return key;
+	}
 	return NULL;
 }
 
@@ -88,9 +89,10 @@ static int check_conditions(const struct knobs *k, const char *name, const json_
 	const char *other;
 	json_t *list;
 
-	json_object_foreach((json_t *)cond, other, list)
+	json_object_foreach((json_t *)cond, other, list) {
 		if (!knobs_entry(k, other) || !(json_is_array(list) || json_is_array(json_object_get(list, "not"))))
 			return why_set(why, -EINVAL, "knob '%s': its condition on '%s' is no list of values of a knob", name, other);
+	}
 	return 0;
 }
 
@@ -118,9 +120,10 @@ static int check_entry(const struct knobs *k, const char *name, const json_t *e,
 		rc = check_durability(name, json_object_get(e, "durability"), why);
 	if (!rc)
 		rc = check_conditions(k, name, json_object_get(e, "applies"), why);
-	json_array_foreach(impossible, i, rule)
+	json_array_foreach(impossible, i, rule) {
 		if (!rc)
 			rc = check_conditions(k, name, json_object_get(rule, "if"), why);
+	}
 	return rc;
 }
 
@@ -146,8 +149,9 @@ static int sort_entries(struct knobs *k)
 	k->order = calloc(n + 1, sizeof(*k->order));
 	if (!list || !k->order)
 		return -ENOMEM;
-	json_object_foreach(k->entries, name, e)
+	json_object_foreach(k->entries, name, e) {
 		list[i++] = (struct position){name, json_int(e, "order", 0)};
+	}
 	qsort(list, n, sizeof(*list), by_order);
 	for (i = 0; i < n; i++)
 		k->order[i] = list[i].name;

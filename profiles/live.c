@@ -53,9 +53,10 @@ json_t *live_files(const struct stage *s, const json_t *source)
 	} else if (json_is_string(file)) {
 		add_files(s, files, json_string_value(file));
 	}
-	json_array_foreach(file, i, alternative)
+	json_array_foreach(file, i, alternative) {
 		if (!json_array_size(files))
 			add_files(s, files, json_string_value(alternative));
+	}
 	return files;
 }
 
@@ -150,9 +151,10 @@ static void set_one(struct stage *s, const char *name, const json_t *value, bool
 		return;
 	}
 	rc = journal ? journal_disturbed(s, entry, &why) : 0;
-	json_array_foreach(files, i, file)
+	json_array_foreach(files, i, file) {
 		if (!rc && journal)
 			rc = journal_one(s, entry, json_string_value(file), &why);
+	}
 	if (rc)
 		stage_note(s, name, outcome_of_errno(rc), "%s", why ? why : strerror(-rc));
 	else

@@ -58,9 +58,10 @@ static int take(struct load *l, const char *path, const json_t *doc, char **why)
 		return why_set(why, -EINVAL, "'%s': a profile has a \"name\" and a \"set\"", path);
 	if (knobs_validate(l->knobs, set, &reason))
 		return why_set(why, -EINVAL, "'%s': %s", path, reason);
-	json_object_foreach((json_t *)reasons, key, value)
+	json_object_foreach((json_t *)reasons, key, value) {
 		if (!knobs_entry(l->knobs, key) || !json_is_string(value))
 			return why_set(why, -EINVAL, "'%s': \"why\" of '%s' is no text about a knob", path, key);
+	}
 	json_object_foreach((json_t *)set, key, value) {
 		/* a new value does not keep the old one's reason */
 		json_object_del(l->why, key);

@@ -155,7 +155,7 @@ static void read_files(struct stage *s, const json_t *entry, const json_t *read,
 
 static void read_mount(struct stage *s, const json_t *read, struct reading *r)
 {
-	struct mount_entry e;
+	struct mount_entry e = {0};
 
 	r->where = strdup("/proc/self/mountinfo");
 	if (!mounts_at(s->mount_point, &e)) {
@@ -176,9 +176,10 @@ static void read_command(struct stage *s, const json_t *read, struct reading *r)
 	const json_t *word;
 	size_t i, n = 0;
 
-	json_array_foreach(json_object_get(read, "command"), i, word)
+	json_array_foreach(json_object_get(read, "command"), i, word) {
 		if (n < 15)
 			words[n++] = value_expand(json_string_value(word), s->vars);
+	}
 	r->rc = tool_run((const char *const *)words, NULL, &out, &why);
 	if (!r->rc)
 		interpret(read, out, r->text, sizeof(r->text));

@@ -120,9 +120,10 @@ static bool conditions_hold(const struct knobs *k, const json_t *conditions, con
 	const char *other;
 	json_t *list;
 
-	json_object_foreach((json_t *)conditions, other, list)
+	json_object_foreach((json_t *)conditions, other, list) {
 		if (!value_listed(value_of(k, other, settings), list))
 			return false;
+	}
 	return true;
 }
 

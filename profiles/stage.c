@@ -273,8 +273,9 @@ enum stage_outcome stage_verify(struct stage *s, json_t **report_out)
 	s->outcome = STAGE_OK;
 	free(s->reason);
 	s->reason = NULL;
-	json_object_foreach(s->report_knobs, knob, row)
+	json_object_foreach(s->report_knobs, knob, row) {
 		json_object_del(row, "outcome");
+	}
 	readback_all(s);
 	json_decref(s->moved);
 	s->moved = snapshot_compare(s->after, now, NULL);

@@ -94,8 +94,9 @@ static size_t pending_in(const char *path, const char *boot)
 	size_t i, n = 0;
 
 	if (!access(path, F_OK) && !load(&other, NULL))
-		json_array_foreach(other.steps, i, step)
+		json_array_foreach(other.steps, i, step) {
 			n += !strcmp(json_text(step, "boot", ""), boot);
+		}
 	json_decref(other.steps);
 	return n;
 }

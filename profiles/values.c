@@ -31,9 +31,10 @@ bool value_listed(const json_t *value, const json_t *list)
 		return !value_listed(value, not);
 	if (!value)
 		return false;
-	json_array_foreach(list, i, member)
+	json_array_foreach(list, i, member) {
 		if (json_equal(member, value))
 			return true;
+	}
 	return false;
 }
 
