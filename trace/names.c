@@ -23,28 +23,6 @@ const struct text_flag text_at_flags[] = {
 	{0},
 };
 
-static const struct text_flag map_flags[] = {
-	{"MAP_SHARED_VALIDATE", 3}, {"MAP_SHARED", 1},        {"MAP_PRIVATE", 2},       {"MAP_FIXED", 0x10},
-	{"MAP_ANONYMOUS", 0x20},    {"MAP_DENYWRITE", 0x800}, {"MAP_LOCKED", 0x2000},   {"MAP_NORESERVE", 0x4000},
-	{"MAP_POPULATE", 0x8000},   {"MAP_SYNC", 0x80000},    {"MAP_FIXED_NOREPLACE", 0x100000}, {0},
-};
-
-static const struct text_flag rwf_flags[] = {{"RWF_HIPRI", 1}, {"RWF_DSYNC", 2}, {"RWF_SYNC", 4}, {"RWF_NOWAIT", 8}, {"RWF_APPEND", 16}, {0}};
-
-static const struct text_flag rename_flags[] = {{"RENAME_NOREPLACE", 1}, {"RENAME_EXCHANGE", 2}, {"RENAME_WHITEOUT", 4}, {0}};
-
-static const struct text_flag falloc_flags[] = {
-	{"FALLOC_FL_KEEP_SIZE", 1},     {"FALLOC_FL_PUNCH_HOLE", 2},      {"FALLOC_FL_COLLAPSE_RANGE", 8},
-	{"FALLOC_FL_ZERO_RANGE", 0x10}, {"FALLOC_FL_INSERT_RANGE", 0x20}, {"FALLOC_FL_UNSHARE_RANGE", 0x40}, {0},
-};
-
-static const struct text_flag sync_range_flags[] = {
-	{"SYNC_FILE_RANGE_WAIT_BEFORE", 1}, {"SYNC_FILE_RANGE_WRITE", 2}, {"SYNC_FILE_RANGE_WAIT_AFTER", 4}, {0}};
-
-static const struct text_flag msync_flags[] = {{"MS_ASYNC", 1}, {"MS_INVALIDATE", 2}, {"MS_SYNC", 4}, {0}};
-
-static const struct text_flag lock_flags[] = {{"LOCK_SH", 1}, {"LOCK_EX", 2}, {"LOCK_NB", 4}, {"LOCK_UN", 8}, {0}};
-
 const struct text_flag text_event_bits[] = {
 	{"no-duration", TRACE_EV_NO_DURATION}, {"path-truncated", TRACE_EV_PATH_TRUNCATED}, {"path-unresolved", TRACE_EV_PATH_UNRESOLVED},
 	{"compat", TRACE_EV_COMPAT},           {"created", TRACE_EV_CREATED},               {0},
@@ -75,14 +53,6 @@ const struct text_flag *text_flags_of(unsigned op)
 	case TRACE_OP_FCHOWNAT:
 	case TRACE_OP_UTIMENSAT:
 	case TRACE_OP_EXECVEAT: return text_at_flags;
-	case TRACE_OP_MMAP: return map_flags;
-	case TRACE_OP_PREADV2:
-	case TRACE_OP_PWRITEV2: return rwf_flags;
-	case TRACE_OP_RENAMEAT2: return rename_flags;
-	case TRACE_OP_FALLOCATE: return falloc_flags;
-	case TRACE_OP_SYNC_FILE_RANGE: return sync_range_flags;
-	case TRACE_OP_MSYNC: return msync_flags;
-	case TRACE_OP_FLOCK: return lock_flags;
 	default: return NULL;
 	}
 }
