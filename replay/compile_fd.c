@@ -25,6 +25,14 @@ static bool uses_position(const struct trace_event *ev)
 	return false;
 }
 
+/* No call moves more (MAX_RW_COUNT of the kernel), whatever it is asked for. */
+static uint64_t transfer_length(const struct trace_event *ev)
+{
+	const uint64_t most = 0x7ffff000;
+
+	return ev->length < most ? ev->length : most;
+}
+
 static bool appends(struct compiler *c, uint32_t slot)
 {
 	return trace_ops[c->ev->op].class == TRACE_CLASS_WRITE && handles_description(&c->handles, slot)->flags & O_APPEND;
@@ -79,7 +87,7 @@ static void compile_data(struct compiler *c, uint32_t slot)
 {
 	const struct trace_event *ev = c->ev;
 	struct description *d = handles_description(&c->handles, slot);
-	struct plan_args a = {.offset = ev->offset < 0 ? 0 : (uint64_t)ev->offset, .length = ev->length, .flags = ev->flags, .arg = ev->arg};
+	struct plan_args a = {.offset = ev->offset < 0 ? 0 : (uint64_t)ev->offset, .length = transfer_length(ev), .flags = ev->flags, .arg = ev->arg};
 	bool writes = trace_ops[ev->op].class == TRACE_CLASS_WRITE, moves = uses_position(ev), append = appends(c, slot);
 	uint64_t at = moves && ev->offset < 0 ? (uint64_t)(d->position < 0 ? 0 : d->position) : a.offset;
 	uint64_t done = ev->result > 0 ? (uint64_t)ev->result : 0;
@@ -172,7 +180,7 @@ static void compile_size(struct compiler *c, uint32_t slot)
 static void compile_copy(struct compiler *c)
 {
 	const struct trace_event *ev = c->ev;
-	struct plan_args a = {.offset = (uint64_t)ev->offset, .offset2 = (uint64_t)ev->offset2, .length = ev->length, .flags = ev->flags};
+	struct plan_args a = {.offset = (uint64_t)ev->offset, .offset2 = (uint64_t)ev->offset2, .length = transfer_length(ev), .flags = ev->flags};
 	uint32_t in = ev->file ? compile_slot(c, ev->fd, ev->file) : HANDLES_NONE;
 	uint32_t out = ev->file2 ? compile_slot(c, ev->fd2, ev->file2) : HANDLES_NONE;
 	uint64_t done = ev->result > 0 ? (uint64_t)ev->result : 0;
@@ -228,6 +236,7 @@ static void compile_simple(struct compiler *c, uint32_t slot)
 	order_read(c->order, &c->handles.slot[slot].r_slot);
 	switch (ev->op) {
 	case TRACE_OP_GETDENTS: case TRACE_OP_GETDENTS64:
+		a.length = transfer_length(ev);
 		order_write(c->order, &d->r_position);
 		if (d->object)
 			order_read(c->order, &c->model.object[d->object].r_children);

@@ -83,6 +83,9 @@ bool compile_xattr(struct compiler *c, uint32_t object, struct plan_args *a)
 	const char *name = ev->path2 ? c->source->string(c->source->self, ev->path2) : "";
 	uint32_t *seen;
 
+	/* XATTR_SIZE_MAX and XATTR_LIST_MAX are the same. */
+	if (a->length > 65536)
+		a->length = 65536;
 	if (lists_xattr(ev))
 		return true;
 	if (!*name || strlen(name) > 255)

@@ -225,7 +225,8 @@ static json_t *exemplars(const struct run_report *r)
 	const struct totals *t = r->totals;
 	json_t *a = json_array();
 
-	qsort(t->exemplar, t->exemplars, sizeof(*t->exemplar), slower_first);
+	if (t->exemplars)
+		qsort(t->exemplar, t->exemplars, sizeof(*t->exemplar), slower_first);
 	for (size_t i = 0; i < t->exemplars && i < EXEMPLARS_MOST; i++) {
 		const struct exemplar *e = &t->exemplar[i];
 		json_t *path = json_string(plan_text(r->plan, e->path));
