@@ -12,6 +12,7 @@
 
 /* One line a verb: tests/program/cli.bats reads this list. */
 extern const struct command cmd_capture;
+extern const struct command cmd_doctor;
 extern const struct command cmd_trace;
 extern const struct command cmd_replay;
 extern const struct command cmd_disks;
@@ -26,6 +27,7 @@ extern const struct command cmd_box;
 
 static const struct command *const commands[] = {
 	&cmd_capture,
+	&cmd_doctor,
 	&cmd_trace,
 	&cmd_replay,
 	&cmd_disks,

@@ -112,11 +112,34 @@ static int open_trace(struct recording *r)
 	return EXIT_DONE;
 }
 
+/* Hooks on, and proof that every one of them fires. */
+static int attach(struct recording *r)
+{
+	char why[RECORDER_WHY] = "";
+	const char *missing;
+
+	if (r->drain.test.pid > 0)
+		recorder_track(&r->recorder, (uint32_t)r->drain.test.pid, true);
+	if (recorder_attach(&r->recorder, why))
+		return fail(EXIT_FAILED, "cannot record: %s", why);
+	selftest_run(&r->drain.test);
+	drain_until(r, clock_now_ns());
+	missing = selftest_missing(&r->drain.test, &r->config);
+	if (missing)
+		return fail(EXIT_IMPOSSIBLE, "cannot record here: the kernel attaches %s but never runs it; see 'iorig doctor'", missing);
+	return EXIT_DONE;
+}
+
 static int prepare(struct recording *r)
 {
 	char why[RECORDER_WHY] = "";
+	struct selftest test;
 	uint64_t descriptors;
-	int rc = recorder_open(&r->recorder, &r->config, opt.ring_bytes, why);
+	int rc = selftest_make(&test, &r->config, opt.filter.mount.n ? opt.filter.mount.item[0] : "/");
+
+	if (rc)
+		return fail(EXIT_FAILED, "cannot record: %s", strerror(-rc));
+	rc = recorder_open(&r->recorder, &r->config, opt.ring_bytes, why);
 
 	if (rc == -EPERM || rc == -EACCES || rc == -EOPNOTSUPP)
 		return fail(EXIT_IMPOSSIBLE, "cannot record here: %s%s", why, geteuid() ? "; run it as root" : "");
@@ -131,8 +154,10 @@ static int prepare(struct recording *r)
 	filter_start(&opt.filter, &r->recorder, &r->drain);
 	if (r->command)
 		recorder_track(&r->recorder, (uint32_t)r->child.pid, true);
-	if (recorder_attach(&r->recorder, why))
-		return fail(EXIT_FAILED, "cannot record: %s", why);
+	r->drain.test = test;
+	rc = attach(r);
+	if (rc)
+		return rc;
 	filter_start(&opt.filter, &r->recorder, &r->drain); /* what was forked in between */
 	rc = opened_tell(&r->drain, &descriptors);
 	if (rc)

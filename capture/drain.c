@@ -443,6 +443,8 @@ void drain_record(const struct rec_head *record, uint32_t bytes, uint32_t cpu, v
 	struct drain *d = data;
 	struct drain_cpu *c = &d->cpu[cpu];
 
+	if (record->type == REC_TASK && selftest_note(&d->test, record))
+		return;
 	switch (record->type) {
 	case REC_FILE:
 		if (bytes >= sizeof(struct rec_file))
@@ -462,7 +464,9 @@ void drain_record(const struct rec_head *record, uint32_t bytes, uint32_t cpu, v
 		lose(d, record->seq - c->next_seq, c->last_ns ? c->last_ns : d->start_ns, record->end_ns, TRACE_LOSS_RING_FULL, cpu);
 	c->next_seq = record->seq + 1;
 	c->last_ns = record->end_ns;
-	on_event(d, record, bytes);
+	d->drained++;
+	if (!selftest_note(&d->test, record))
+		on_event(d, record, bytes);
 }
 
 void drain_finish(struct drain *d, uint64_t now_ns)

@@ -5,6 +5,7 @@
 #include "capture/names.h"
 #include "capture/places.h"
 #include "capture/recorder.h"
+#include "capture/selftest.h"
 #include "capture/tasks.h"
 
 /*
@@ -40,6 +41,8 @@ struct drain {
 		uint64_t dev[FILTER_MAX];
 		uint32_t n;
 	} only; /* --mount: calls on paths elsewhere are dropped here; those on descriptors in the kernel */
+	struct selftest test; /* its records are not for the trace */
+	uint64_t drained;  /* records of calls that came out of the rings */
 	uint64_t events;   /* written */
 	uint64_t filtered; /* of those that the kernel emitted: paths on pseudo file systems, mappings of nothing */
 	uint64_t lost;	   /* told to the trace as lost */

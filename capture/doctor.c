@@ -1,0 +1,157 @@
+#include <bpf/btf.h>
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "capture/calls.h"
+#include "capture/recorder.h"
+#include "capture/rings.h"
+#include "capture/selftest.h"
+#include "lib/command.h"
+#include "lib/json.h"
+#include "lib/log.h"
+
+/*
+ * iorig doctor: what of a recording works on this machine, and why the rest does not. It tries instead of guessing: loads the program, attaches
+ * it, and looks whether every hook fires.
+ */
+
+#ifndef SYS_cachestat
+#define SYS_cachestat 451
+#endif
+
+static bool as_json;
+
+struct report {
+	json_t *checks;
+	bool good; /* everything that a recording needs */
+};
+
+enum need { NEEDED, OPTIONAL };
+
+static void check(struct report *r, const char *name, enum need need, bool ok, const char *fmt, ...)
+{
+	char detail[512];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(detail, sizeof(detail), fmt, args);
+	va_end(args);
+	if (need == NEEDED && !ok)
+		r->good = false;
+	json_array_append_new(r->checks, json_pack("{s:s, s:b, s:b, s:s}", "name", name, "ok", ok, "needed", need == NEEDED, "detail", detail));
+}
+
+static void note(const struct rec_head *record, uint32_t bytes, uint32_t cpu, void *data)
+{
+	(void)bytes;
+	(void)cpu;
+	selftest_note(data, record);
+}
+
+static void check_files(struct report *r, struct recorder *recorder)
+{
+	static char buffer[65536];
+	int fd = recorder_open_files(recorder);
+	ssize_t n = fd < 0 ? fd : read(fd, buffer, sizeof(buffer));
+
+	check(r, "open descriptors", NEEDED, n >= 0, n >= 0 ? "iter/task_file lists what is open already" : "iter/task_file: %s", strerror((int)-n));
+	if (fd >= 0)
+		close(fd);
+}
+
+/* Everything that needs the loaded program. */
+static void check_recorder(struct report *r)
+{
+	static struct config config;
+	struct recorder recorder;
+	struct selftest test;
+	struct rings rings;
+	char why[RECORDER_WHY] = "";
+	int rc = selftest_make(&test, &config, "/");
+
+	rc = rc ? rc : recorder_open(&recorder, &config, 1 << 20, why);
+	check(r, "program", NEEDED, !rc, "%s", rc ? why : recorder.modern ? "loads; the one for kernels from 6.2 on" : "loads; the one for kernels before 6.2: dearer by about 15 %");
+	if (rc) {
+		close(test.go);
+		return;
+	}
+	rc = recorder_attach(&recorder, why);
+	check(r, "hooks", NEEDED, !rc, "%s", rc ? why : "attach");
+	if (!rc && !rings_init(&rings, &recorder)) {
+		selftest_run(&test);
+		rings_drain(&rings, UINT64_MAX, note, &test);
+		for (int i = 0; i < HOOK_COUNT; i++)
+			check(r, selftest_names[i], NEEDED, test.fired[i], test.fired[i] ? "fires" : "attached, but never runs");
+		check_files(r, &recorder);
+		rings_release(&rings);
+	}
+	recorder_close(&recorder);
+}
+
+static void check_machine(struct report *r)
+{
+	struct utsname uts;
+	struct btf *btf = btf__load_vmlinux_btf();
+
+	uname(&uts);
+	check(r, "kernel", NEEDED, true, "%s %s, %d system calls known", uts.release, uts.machine, calls_count());
+	check(r, "privileges", NEEDED, geteuid() == 0, geteuid() ? "not root" : "root");
+	check(r, "type information", NEEDED, btf != NULL, btf ? "/sys/kernel/btf/vmlinux" : "no /sys/kernel/btf/vmlinux: the kernel needs CONFIG_DEBUG_INFO_BTF");
+	check(r, "io_uring", OPTIONAL, btf && btf__find_by_name_kind(btf, "btf_trace_io_uring_complete", BTF_KIND_TYPEDEF) > 0,
+	      "tracepoints of requests");
+	check(r, "cachestat", OPTIONAL, syscall(SYS_cachestat, -1, NULL, NULL, 0) < 0 && errno != ENOSYS,
+	      "page cache of a file without mapping it (kernels from 6.5 on)");
+	btf__free(btf);
+}
+
+static int print(const struct report *r)
+{
+	json_t *doc, *one;
+	size_t i;
+
+	if (as_json) {
+		doc = json_pack("{s:s, s:b, s:O}", "schema", "iorig.doctor/1", "capture", r->good, "checks", r->checks);
+		json_dumpf(doc, stdout, JSON_INDENT(2));
+		putchar('\n');
+		json_decref(doc);
+	} else {
+		json_array_foreach(r->checks, i, one)
+			printf("%-9s %-20s %s\n", json_flag(one, "ok", false) ? "ok" : json_flag(one, "needed", true) ? "NO" : "not here",
+			       json_text(one, "name", ""), json_text(one, "detail", ""));
+		printf("%s\n", r->good ? "iorig capture works here; next: iorig capture -o FILE -- COMMAND" : "iorig capture does not work here");
+	}
+	return r->good ? EXIT_DONE : EXIT_IMPOSSIBLE;
+}
+
+static int doctor(const struct command *cmd, int argc, char **argv)
+{
+	struct report r = {.checks = json_array(), .good = true};
+	int rest = options_parse(cmd, argc, argv), rc;
+
+	if (rest < 0)
+		return -rest - 1;
+	if (rest < argc)
+		return fail(EXIT_USAGE, "doctor takes no arguments");
+	check_machine(&r);
+	check_recorder(&r);
+	rc = print(&r);
+	json_decref(r.checks);
+	return rc;
+}
+
+static const struct option_row rows[] = {{"json", 0, NULL, OPT_FLAG, &as_json, "an iorig.doctor/1 document"}, {0}};
+
+const struct command cmd_doctor = {
+	.name = "doctor",
+	.synopsis = "[--json]",
+	.summary = "say whether recording works on this machine, and why not",
+	.group = "capture",
+	.options = rows,
+	.run = doctor,
+};

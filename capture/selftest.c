@@ -1,0 +1,117 @@
+#include <asm/unistd.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "capture/selftest.h"
+#include "lib/proc.h"
+
+const char *const selftest_names[HOOK_COUNT] = {"sys_enter", "sys_exit", "sched_process_fork", "sched_process_exec", "sched_process_exit"};
+
+/* Opens a directory, makes a child that becomes another program, ends. */
+__attribute__((noreturn)) static void act(const struct config *config, const char *path, int go)
+{
+	char byte;
+	int fd, null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	pid_t child;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (config->filters & FILTER_COMM)
+		prctl(PR_SET_NAME, config->comm[0]);
+	if ((config->filters & FILTER_UID) && setresuid(config->uid[0], config->uid[0], config->uid[0]))
+		_exit(1);
+	if (read(go, &byte, 1) != 1)
+		_exit(1);
+	fd = open(path, O_RDONLY | O_DIRECTORY);
+	if (fd >= 0)
+		close(fd);
+	child = fork();
+	if (!child) {
+		dup2(null, STDOUT_FILENO);
+		dup2(null, STDERR_FILENO);
+		execl(proc_self(), "iorig", "version", (char *)NULL);
+		_exit(1);
+	}
+	waitpid(child, NULL, 0);
+	_exit(0);
+}
+
+int selftest_make(struct selftest *t, const struct config *config, const char *path)
+{
+	int go[2];
+
+	memset(t, 0, sizeof(*t));
+	t->go = -1;
+	t->possible = !(config->filters & FILTER_CGROUP);
+	if (!t->possible)
+		return 0;
+	if (pipe2(go, O_CLOEXEC))
+		return -errno;
+	t->pid = fork();
+	if (!t->pid) {
+		close(go[1]);
+		act(config, path, go[0]);
+	}
+	close(go[0]);
+	t->go = go[1];
+	return t->pid < 0 ? -errno : 0;
+}
+
+void selftest_run(struct selftest *t)
+{
+	if (t->pid <= 0)
+		return;
+	if (write(t->go, "", 1) != 1) /* it has died: the test will say what did not fire */
+		t->possible = true;
+	close(t->go);
+	t->go = -1;
+	while (waitpid(t->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
+bool selftest_note(struct selftest *t, const struct rec_head *record)
+{
+	const struct rec_event *e = (const struct rec_event *)record;
+	const struct rec_task *task = (const struct rec_task *)record;
+	uint32_t pid = (uint32_t)t->pid, child = (uint32_t)t->child;
+
+	if (!pid)
+		return false;
+	if (record->type == REC_TASK) {
+		if (task->kind == TASK_FORK && task->parent_pid == pid) {
+			t->fired[HOOK_FORK] = true;
+			t->child = (pid_t)task->pid;
+			return true;
+		}
+		if (task->pid != pid && (!child || task->pid != child))
+			return false;
+		t->fired[HOOK_EXEC] |= task->kind == TASK_EXEC;
+		t->fired[HOOK_END] |= task->kind == TASK_EXIT;
+		return true;
+	}
+	if (record->type == REC_FILE || (e->pid != pid && (!child || e->pid != child)))
+		return false;
+	if (e->nr == __NR_openat || e->nr == __NR_close) {
+		t->fired[HOOK_EXIT] = true;
+		t->fired[HOOK_ENTER] |= !(record->bits & REC_UNPAIRED);
+	}
+	return true;
+}
+
+const char *selftest_missing(const struct selftest *t, const struct config *config)
+{
+	static char text[256];
+	size_t n = 0;
+
+	if (!t->possible)
+		return NULL;
+	for (int i = 0; i < HOOK_COUNT; i++)
+		if (!t->fired[i] && !(i == HOOK_ENTER && config->no_latency) &&
+		    !(i == HOOK_EXEC && (config->filters & (FILTER_COMM | FILTER_UID))))
+			n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s", n ? ", " : "", selftest_names[i]);
+	return n ? text : NULL;
+}
