@@ -109,9 +109,19 @@ struct scratch {
 	char data[SCRATCH_DATA];
 };
 
+struct sight {
+	__u64 mnt, dentry, inode; /* addresses */
+	struct rec_id id;
+	__u64 now;
+	__u32 bits, reserved;
+};
+
 struct walk_scratch {
 	struct rec_file file;
 	char data[STRING_MAX + 512];
+	struct sight sight; /* what announce is to tell: arguments would cost stack in every caller */
+	struct rec_place place;
+	struct announced_value value;
 };
 
 struct open_scratch {
@@ -399,47 +409,40 @@ static __always_inline void describe(struct rec_file *f, struct inode *inode, co
 	f->reserved = 0;
 }
 
-struct sight {
-	__u64 mnt, dentry, inode; /* addresses */
-	struct rec_id id;
-	__u64 now;
-	__u32 bits, reserved;
-};
-
 /*
  * Tells the drainer about a file or directory, once: what it is and its name. When there is no room for that, it stays unknown, so that the
  * next use tells it.
  */
-SEPARATE int announce(struct sight *sight)
+SEPARATE int announce(void)
 {
-	struct rec_place place = {};
-	struct announced_value value = {}, *known;
+	struct announced_value *value, *known;
 	struct dentry *dentry;
 	struct walk_scratch *s;
+	struct sight *sight;
 	struct counters *c = my_counters();
 	struct walk w = {};
 	void *ring = my_ring();
 	__u32 zero = 0, size, bits;
 
-	if (!sight)
-		return 0;
-	dentry = TYPED(sight->dentry, struct dentry);
-	place.dentry = sight->dentry;
-	place.mount = sight->mnt;
-	value.ino = sight->id.ino;
-	value.dev = sight->id.dev;
-	value.generation = sight->id.generation;
-	value.parent = (__u64)LOAD(dentry, d_parent);
-	value.hash = LOAD(dentry, d_name.hash);
-	known = bpf_map_lookup_elem(&announced, &place);
-	if (known && known->ino == value.ino && known->parent == value.parent && known->hash == value.hash &&
-	    known->dev == value.dev && known->generation == value.generation)
-		return 0;
 	s = bpf_map_lookup_elem(&walk_scratches, &zero);
 	if (!s || !ring || !c)
 		return 0;
+	sight = &s->sight;
+	value = &s->value;
+	dentry = TYPED(sight->dentry, struct dentry);
+	s->place.dentry = sight->dentry;
+	s->place.mount = sight->mnt;
+	value->ino = sight->id.ino;
+	value->dev = sight->id.dev;
+	value->generation = sight->id.generation;
+	value->parent = (__u64)LOAD(dentry, d_parent);
+	value->hash = LOAD(dentry, d_name.hash);
+	known = bpf_map_lookup_elem(&announced, &s->place);
+	if (known && known->ino == value->ino && known->parent == value->parent && known->hash == value->hash &&
+	    known->dev == value->dev && known->generation == value->generation)
+		return 0;
 	bits = sight->bits;
-	if (!LOAD(dentry, d_hash.pprev) && value.parent != sight->dentry)
+	if (!LOAD(dentry, d_hash.pprev) && value->parent != sight->dentry)
 		bits |= REC_DELETED;
 	w.dentry = (struct dentry *)sight->dentry;
 	w.mount = mount_of((struct vfsmount *)sight->mnt);
@@ -447,7 +450,7 @@ SEPARATE int announce(struct sight *sight)
 	walk(&w);
 	describe(&s->file, TYPED(sight->inode, struct inode), &sight->id, bits | w.bits);
 	s->file.head.end_ns = sight->now;
-	s->file.place = place;
+	s->file.place = s->place;
 	s->file.mount_namespace = namespace_of(CURRENT());
 	s->file.components = w.used;
 	size = w.used;
@@ -457,22 +460,25 @@ SEPARATE int announce(struct sight *sight)
 		__sync_fetch_and_add(&c->definitions_dropped, 1);
 		return 0;
 	}
-	bpf_map_update_elem(&announced, &place, &value, BPF_ANY);
+	bpf_map_update_elem(&announced, &s->place, value, BPF_ANY);
 	return 0;
 }
 
 static __always_inline void announce_file(struct file *file, const struct rec_id *id, __u32 bits, __u64 now)
 {
-	struct sight sight = {};
+	__u32 zero = 0;
+	struct walk_scratch *s = bpf_map_lookup_elem(&walk_scratches, &zero);
 
-	sight.mnt = (__u64)LOAD(file, f_path.mnt);
-	sight.dentry = (__u64)LOAD(file, f_path.dentry);
-	sight.inode = (__u64)LOAD(file, f_inode);
-	sight.id = *id;
-	sight.bits = bits;
-	sight.now = now;
-	if (sight.mnt && sight.dentry && sight.inode)
-		announce(&sight);
+	if (!s)
+		return;
+	s->sight.mnt = (__u64)LOAD(file, f_path.mnt);
+	s->sight.dentry = (__u64)LOAD(file, f_path.dentry);
+	s->sight.inode = (__u64)LOAD(file, f_inode);
+	s->sight.id = *id;
+	s->sight.bits = bits;
+	s->sight.now = now;
+	if (s->sight.mnt && s->sight.dentry && s->sight.inode)
+		announce();
 }
 
 /* ---- writing events -------------------------------------------------------------------------------------------------------- */
@@ -724,9 +730,11 @@ SEPARATE __u32 find_base(struct rec_place *base, int dirfd, __u32 first, __u64 n
 	struct dentry *dentry = NULL;
 	struct inode *inode;
 	struct super_block *sb;
-	struct sight sight = {};
+	struct walk_scratch *s;
+	__u32 zero = 0;
 
-	if (!base)
+	s = bpf_map_lookup_elem(&walk_scratches, &zero);
+	if (!base || !s)
 		return 0;
 	base->dentry = base->mount = 0;
 	if (first == '/' || dirfd == AT_FDCWD) {
@@ -759,15 +767,15 @@ SEPARATE __u32 find_base(struct rec_place *base, int dirfd, __u32 first, __u64 n
 	sb = LOAD(inode, i_sb);
 	if (!sb || pseudo_magic(LOAD(sb, s_magic)))
 		return BASE_PSEUDO;
-	sight.id.dev = LOAD(sb, s_dev);
-	sight.id.ino = LOAD(inode, i_ino);
-	sight.id.generation = LOAD(inode, i_generation);
-	sight.mnt = (__u64)mnt;
-	sight.dentry = (__u64)dentry;
-	sight.inode = (__u64)inode;
-	sight.bits = 2;
-	sight.now = now;
-	announce(&sight);
+	s->sight.id.dev = LOAD(sb, s_dev);
+	s->sight.id.ino = LOAD(inode, i_ino);
+	s->sight.id.generation = LOAD(inode, i_generation);
+	s->sight.mnt = (__u64)mnt;
+	s->sight.dentry = (__u64)dentry;
+	s->sight.inode = (__u64)inode;
+	s->sight.bits = 2;
+	s->sight.now = now;
+	announce();
 	base->dentry = (__u64)dentry;
 	base->mount = (__u64)mnt;
 	return base_bit;
