@@ -26,6 +26,9 @@ setup() {
 # Whatever a test left: the runner (by its number), then what a resume would put back.
 teardown() {
 	[ -z "$runner" ] || kill -9 "$runner" 2>/dev/null || true
+	for journal in "$t"/*/undo.ndjson; do # else a test that failed half-way would leave its settings on this machine
+		[ ! -e "$journal" ] || "$iorig" profile undo "${journal%/*}" || true
+	done
 	for mnt in "$t"/*/mnt; do
 		for _ in 1 2 3 4 5 6 7 8 9; do # the killed runner's programs end a little later
 			! mountpoint -q "$mnt" || umount "$mnt" 2>/dev/null || sleep 0.3
