@@ -20,6 +20,7 @@ static json_t *read_fio(const char *path)
 	if (!f || !text || !fread(text, 1, 4 << 20, f))
 		return NULL;
 	start = strchr(text, '{');
+	/* cppcheck-suppress [memleak, resourceLeak] ; the cleanup attribute frees both */
 	return start ? json_loads(start, JSON_DISABLE_EOF_CHECK, &error) : NULL;
 }
 

@@ -13,7 +13,7 @@
 #include "lib/sha256.h"
 
 __asm__(".section .rodata\n"
-	".global html_style, html_style_end, html_script, html_script_end\n"
+	".global html_style, html_script, html_style_bytes, html_script_bytes\n"
 	"html_style:\n"
 	".incbin \"results/html/page.css\"\n"
 	"html_style_end:\n"
@@ -24,17 +24,21 @@ __asm__(".section .rodata\n"
 	".incbin \"results/html/heatmap.js\"\n"
 	".incbin \"results/html/main.js\"\n"
 	"html_script_end:\n"
+	".balign 8\n"
+	"html_style_bytes: .quad html_style_end - html_style\n"
+	"html_script_bytes: .quad html_script_end - html_script\n"
 	".previous\n");
-extern const char html_style[], html_style_end[], html_script[], html_script_end[];
+extern const char html_style[], html_script[];
+extern const uint64_t html_style_bytes, html_script_bytes;
 
 /* "'sha256-<base64>'" of what stands between the tags; the caller frees. */
-static char *policy_hash(const char *from, const char *to)
+static char *policy_hash(const char *from, size_t n)
 {
 	char hex[SHA256_HEX];
 	unsigned char raw[32];
 	char *text = NULL;
 
-	sha256_text(from, (size_t)(to - from), hex);
+	sha256_text(from, n, hex);
 	for (size_t i = 0; i < sizeof(raw); i++) {
 		char byte[3] = {hex[2 * i], hex[2 * i + 1], 0};
 
@@ -79,7 +83,7 @@ int report_html(const struct report *r, FILE *out)
 {
 	_cleanup_json_ json_t *data = html_data(r);
 	_cleanup_free_ char *json = data ? json_dumps(data, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(15)) : NULL;
-	_cleanup_free_ char *script = policy_hash(html_script, html_script_end), *style = policy_hash(html_style, html_style_end);
+	_cleanup_free_ char *script = policy_hash(html_script, html_script_bytes), *style = policy_hash(html_style, html_style_bytes);
 	_cleanup_free_ char *verdict = report_verdict(r), *unsafe = report_unsafe(r);
 	const char *name = json_text(json_object_get(r->document, "sweep"), "name", r->matrix->sweep->dir);
 
@@ -90,7 +94,7 @@ int report_html(const struct report *r, FILE *out)
 		script, style);
 	put_text(out, name);
 	fputs(" - iorig</title>\n<style>", out);
-	fwrite(html_style, 1, (size_t)(html_style_end - html_style), out);
+	fwrite(html_style, 1, html_style_bytes, out);
 	fputs("</style>\n</head>\n<body>\n<main>\n<h1>", out);
 	put_text(out, json_text(r->document, "question", name));
 	fputs("</h1>\n<p class=\"sub\">", out);
@@ -103,7 +107,7 @@ int report_html(const struct report *r, FILE *out)
 	      "<script type=\"application/json\" id=\"data\">", out);
 	put_data(out, json);
 	fputs("</script>\n<script>", out);
-	fwrite(html_script, 1, (size_t)(html_script_end - html_script), out);
+	fwrite(html_script, 1, html_script_bytes, out);
 	fputs("</script>\n</body>\n</html>\n", out);
 	return 0;
 }

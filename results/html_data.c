@@ -250,8 +250,9 @@ static json_t *pairs_of(const json_t *apply)
 	const char *name;
 	json_t *knob;
 
-	json_object_foreach(json_object_get(apply, "knobs"), name, knob)
+	json_object_foreach(json_object_get(apply, "knobs"), name, knob) {
 		json_object_set(knobs, name, knob);
+	}
 	return json_pack("{so so}", "knobs", knobs, "fs", json_object_get(apply, "fs") ? json_incref(json_object_get(apply, "fs")) : json_null());
 }
 

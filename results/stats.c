@@ -122,26 +122,24 @@ static double rank_sum_normal(const double *rank, size_t n, size_t k, double obs
 
 double mann_whitney(const double *a, size_t na, const double *b, size_t nb)
 {
-	size_t n = na + nb;
+	size_t n = na + nb, k = na < nb ? na : nb; /* the smaller side makes the smaller table */
 	_cleanup_free_ double *x = calloc(n + 1, sizeof(*x)), *rank = calloc(n + 1, sizeof(*rank));
 	_cleanup_free_ unsigned *doubled = calloc(n + 1, sizeof(*doubled));
 	double observed = 0;
 
 	if (!na || !nb || !x || !rank || !doubled)
 		return 1;
-	if (na > nb) /* the smaller side makes the smaller table */
-		return mann_whitney(b, nb, a, na);
-	memcpy(x, a, na * sizeof(*x));
-	memcpy(x + na, b, nb * sizeof(*x));
+	memcpy(x, k == na ? a : b, k * sizeof(*x));
+	memcpy(x + k, k == na ? b : a, (n - k) * sizeof(*x));
 	ranks(x, n, rank);
 	for (size_t i = 0; i < n; i++) {
 		doubled[i] = (unsigned)lround(2 * rank[i]);
-		if (i < na)
+		if (i < k)
 			observed += rank[i];
 	}
-	if ((double)na * (double)n * (double)n * (double)n > 3e7)
-		return rank_sum_normal(rank, n, na, observed);
-	return rank_sum_tail(doubled, n, na, 2 * observed, (double)na * (double)(n + 1));
+	if ((double)k * (double)n * (double)n * (double)n > 3e7)
+		return rank_sum_normal(rank, n, k, observed);
+	return rank_sum_tail(doubled, n, k, 2 * observed, (double)k * (double)(n + 1));
 }
 
 double sign_flip(const double *difference, size_t n)
