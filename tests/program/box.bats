@@ -45,7 +45,7 @@ write_work() {
 }
 
 start_box() {
-	"$iorig" image run --net pxe --image "$tmp/image" --dir "$tmp/srv" --disks 3 --disk-gib 1 --disk-dir "$tmp/disks" --timeout 4m \
+	"$iorig" image run --net pxe --image "$tmp/image" --dir "$tmp/srv" --disks 3 --disk-gib 1 --disk-dir "$tmp/disks" --timeout 8m \
 		</dev/null >"$tmp/console.$1" 2>&1 3>&- &
 	boot=$!
 }
@@ -66,7 +66,7 @@ journal() { jq -R -c 'fromjson?' "$results/runs.ndjson" 2>/dev/null; }
 
 	# The first boot: until one run is done and the next one that replays has begun.
 	start_box 1
-	for _ in $(seq 2000); do
+	for _ in $(seq 4500); do
 		if journal | jq -s -e '(map(.ev == "done") | any) and (last.ev == "running")' >/dev/null; then break; fi
 		kill -0 "$boot" || { tail -n 40 "$tmp/console.1"; false; }
 		sleep 0.1
