@@ -9,7 +9,7 @@
  * skip events on preemptible kernels, and nobody is told).
  *
  * Built twice: as recorder.bpf.c for kernels from 6.2 on (MODERN 1: bpf_rdonly_cast makes kernel pointers directly loadable, bpf_loop), and as
- * recorder_old.bpf.c for those from 5.17 on (MODERN 0: probe reads).
+ * recorder_old.bpf.c for those from 5.8 on (MODERN 0: probe reads, bounded loops).
  */
 #pragma once
 #include <stdbool.h>
@@ -109,23 +109,12 @@ struct scratch {
 	char data[SCRATCH_DATA];
 };
 
-struct sight {
-	__u64 mnt, dentry, inode; /* addresses */
-	struct rec_id id;
-	__u64 now;
-	__u32 bits, reserved;
-};
-
-struct walk_scratch {
-	struct rec_file file;
-	char data[STRING_MAX + 512];
-	struct sight sight; /* what announce is to tell: arguments would cost stack in every caller */
-	struct rec_place place;
+/* A walk from a directory entry to the root. What changes at each step is in memory that the verifier does not follow: it would never end. */
+struct walk {
+	__u64 dentry, mount; /* where it is */
+	__u32 used, bits;    /* bytes of data; enum rec_bits */
 	struct announced_value value;
-};
-
-struct open_scratch {
-	struct rec_open open;
+	struct rec_open open; /* ends with a struct rec_file, which the components in data follow */
 	char data[STRING_MAX + 512];
 };
 
@@ -137,9 +126,8 @@ struct open_scratch {
 		__type(value, type_); \
 	} name SEC(".maps")
 PER_CPU_SCRATCH(scratches, struct scratch);
-PER_CPU_SCRATCH(walk_scratches, struct walk_scratch);
-PER_CPU_SCRATCH(exec_scratches, struct scratch);
-PER_CPU_SCRATCH(open_scratches, struct open_scratch);
+PER_CPU_SCRATCH(walks, struct walk);
+PER_CPU_SCRATCH(open_walks, struct walk);
 
 /* ---- reading kernel memory ------------------------------------------------------------------------------------------------- */
 
@@ -149,13 +137,16 @@ extern void *bpf_rdonly_cast(void *obj, __u32 btf_id) __ksym;
 #define TYPED(address, type) ((type *)bpf_rdonly_cast((void *)(address), bpf_core_type_id_kernel(type)))
 #define CURRENT() ((struct task_struct *)bpf_get_current_task_btf())
 #else
-/* Through a local: a member of one of our own structures must not become part of what is relocated. */
-#define LOAD(p, member) ({ typeof(p) from_ = (p); BPF_CORE_READ(from_, member); })
+/* The copy keeps CO-RE from looking into our own structures for the pointer. */
+#define LOAD(p, member) ({ typeof(p) p_ = (p); BPF_CORE_READ(p_, member); })
 #define TYPED(address, type) ((type *)(address))
 #define CURRENT() ((struct task_struct *)bpf_get_current_task())
 #endif
 
-/* Verified once, by itself: what the verifier would otherwise walk through again for every way that leads there. */
+/*
+ * A global function is verified once, by itself, instead of again for every way that leads to it: a million steps become thousands.
+ * Takes only numbers: pointers to memory are refused before 5.13 (kernel commit e5069b9c23b3).
+ */
 #define SEPARATE __attribute__((noinline))
 
 static __always_inline struct file *file_in(struct files_struct *files, int fd)
@@ -327,35 +318,31 @@ static __always_inline bool compat(struct task_struct *task)
 
 /* ---- names ----------------------------------------------------------------------------------------------------------------- */
 
-struct walk {
-	struct dentry *dentry; /* as addresses: their types are given back at each step */
-	struct mount *mount;
-	char *data;
-	__u32 used, bits;
-};
-
-static __always_inline struct mount *mount_of(struct vfsmount *mnt)
+static __always_inline __u64 mount_of(struct vfsmount *mnt)
 {
-	return (struct mount *)((char *)mnt - bpf_core_field_offset(struct mount, mnt));
+	return (__u64)mnt - bpf_core_field_offset(struct mount, mnt);
 }
 
-/* One step from a directory entry towards the root; a component is a length byte and its text. 1: arrived. */
-static long step(__u32 index, struct walk *w)
+/*
+ * One step from a directory entry towards the root; a component is a length byte and its text. 1: arrived.
+ * A function of its own also without bpf_loop: inlined, clang makes a loop whose way back 5.10 and 6.1 do not accept.
+ */
+static __attribute__((noinline)) long step(__u32 index, struct walk **context)
 {
+	struct walk *w = *context;
 	struct dentry *dentry = TYPED(w->dentry, struct dentry);
 	struct mount *mount = TYPED(w->mount, struct mount);
-	struct dentry *root = LOAD(mount, mnt.mnt_root);
 	struct dentry *parent;
 	__u32 length, used;
 	char *at;
 
-	if (dentry == root) {
+	if (dentry == LOAD(mount, mnt.mnt_root)) {
 		struct mount *above = LOAD(mount, mnt_parent);
 
 		if (above == mount || !above)
 			return 1;
-		w->dentry = LOAD(mount, mnt_mountpoint);
-		w->mount = above;
+		w->dentry = (__u64)LOAD(mount, mnt_mountpoint);
+		w->mount = (__u64)above;
 		return 0;
 	}
 	parent = LOAD(dentry, d_parent);
@@ -373,14 +360,34 @@ static long step(__u32 index, struct walk *w)
 	*at = length;
 	bpf_probe_read_kernel(at + 1, length & 255, LOAD(dentry, d_name.name));
 	w->used = used + 1 + length;
-	w->dentry = parent;
+	w->dentry = (__u64)parent;
 	return 0;
 }
 
-static __always_inline void walk(struct walk *w)
+/* Returns the bytes of components in w->data; w->bits tells what is wrong with them. */
+static __always_inline __u32 walk(struct walk *w, __u64 dentry, __u64 mount)
 {
-	if (bpf_loop(COMPONENT_MAX, step, w, 0) >= COMPONENT_MAX)
+	__u32 used;
+
+	w->dentry = dentry;
+	w->mount = mount;
+	w->used = w->bits = 0;
+#if MODERN
+	if (bpf_loop(COMPONENT_MAX, step, &w, 0) >= COMPONENT_MAX)
 		w->bits |= REC_TRUNCATED;
+#else
+	int i;
+
+	/* Before 5.17 there is no bpf_loop (e6f2dd0f8067): the verifier goes through every turn of this one. */
+#pragma clang loop unroll(disable)
+	for (i = 0; i < COMPONENT_MAX; i++)
+		if (step(i, &w))
+			break;
+	if (i == COMPONENT_MAX)
+		w->bits |= REC_TRUNCATED;
+#endif
+	used = w->used;
+	return used > STRING_MAX + 256 ? STRING_MAX + 256 : used;
 }
 
 static __always_inline __u32 namespace_of(struct task_struct *task)
@@ -394,14 +401,15 @@ static __always_inline __u32 namespace_of(struct task_struct *task)
 	return ns ? LOAD(ns, ns.inum) : 0;
 }
 
-/* Fills everything but the components. */
-static __always_inline void describe(struct rec_file *f, struct inode *inode, const struct rec_id *id, __u32 bits)
+/* Fills what does not depend on the name and the identity. */
+static __always_inline void describe(struct rec_file *f, struct dentry *dentry, struct inode *inode, __u32 bits)
 {
+	if (!LOAD(dentry, d_hash.pprev) && LOAD(dentry, d_parent) != dentry)
+		bits |= REC_DELETED;
 	f->head.type = REC_FILE;
 	f->head.cpu = bpf_get_smp_processor_id();
 	f->head.bits = bits;
 	f->head.seq = 0;
-	f->id = *id;
 	f->size = LOAD(inode, i_size);
 	f->mode = LOAD(inode, i_mode);
 	f->nlink = LOAD(inode, i_nlink);
@@ -409,76 +417,66 @@ static __always_inline void describe(struct rec_file *f, struct inode *inode, co
 	f->reserved = 0;
 }
 
+/* Tells the drainer about what the scratch's walk.open.file.place names; see announce. */
+SEPARATE int announce_place(__u32 bits, __u64 now)
+{
+	struct announced_value *value, *known;
+	struct counters *c = my_counters();
+	struct dentry *dentry;
+	struct inode *inode;
+	struct walk *w;
+	struct rec_file *f;
+	void *ring = my_ring();
+	__u32 zero = 0, size;
+
+	w = bpf_map_lookup_elem(&walks, &zero);
+	if (!w || !ring || !c)
+		return 0;
+	f = &w->open.file;
+	value = &w->value;
+	dentry = TYPED(f->place.dentry, struct dentry);
+	inode = LOAD(dentry, d_inode);
+	if (!inode)
+		return 0;
+	value->ino = LOAD(inode, i_ino);
+	value->dev = LOAD(LOAD(inode, i_sb), s_dev);
+	value->generation = LOAD(inode, i_generation);
+	value->parent = (__u64)LOAD(dentry, d_parent);
+	value->hash = LOAD(dentry, d_name.hash);
+	known = bpf_map_lookup_elem(&announced, &f->place);
+	if (known && known->ino == value->ino && known->parent == value->parent && known->hash == value->hash &&
+	    known->dev == value->dev && known->generation == value->generation)
+		return 0;
+	size = walk(w, f->place.dentry, mount_of((struct vfsmount *)f->place.mount));
+	f->components = size;
+	f->id.ino = value->ino;
+	f->id.dev = value->dev;
+	f->id.generation = value->generation;
+	f->mount_namespace = namespace_of(CURRENT());
+	describe(f, dentry, inode, bits | w->bits);
+	f->head.end_ns = now;
+	if (bpf_ringbuf_output(ring, f, sizeof(*f) + size, BPF_RB_NO_WAKEUP)) {
+		__sync_fetch_and_add(&c->definitions_dropped, 1);
+		return 0;
+	}
+	bpf_map_update_elem(&announced, &f->place, value, BPF_ANY);
+	return 0;
+}
+
 /*
  * Tells the drainer about a file or directory, once: what it is and its name. When there is no room for that, it stays unknown, so that the
  * next use tells it.
  */
-SEPARATE int announce(void)
-{
-	struct announced_value *value, *known;
-	struct dentry *dentry;
-	struct walk_scratch *s;
-	struct sight *sight;
-	struct counters *c = my_counters();
-	struct walk w = {};
-	void *ring = my_ring();
-	__u32 zero = 0, size, bits;
-
-	s = bpf_map_lookup_elem(&walk_scratches, &zero);
-	if (!s || !ring || !c)
-		return 0;
-	sight = &s->sight;
-	value = &s->value;
-	dentry = TYPED(sight->dentry, struct dentry);
-	s->place.dentry = sight->dentry;
-	s->place.mount = sight->mnt;
-	value->ino = sight->id.ino;
-	value->dev = sight->id.dev;
-	value->generation = sight->id.generation;
-	value->parent = (__u64)LOAD(dentry, d_parent);
-	value->hash = LOAD(dentry, d_name.hash);
-	known = bpf_map_lookup_elem(&announced, &s->place);
-	if (known && known->ino == value->ino && known->parent == value->parent && known->hash == value->hash &&
-	    known->dev == value->dev && known->generation == value->generation)
-		return 0;
-	bits = sight->bits;
-	if (!LOAD(dentry, d_hash.pprev) && value->parent != sight->dentry)
-		bits |= REC_DELETED;
-	w.dentry = (struct dentry *)sight->dentry;
-	w.mount = mount_of((struct vfsmount *)sight->mnt);
-	w.data = s->data;
-	walk(&w);
-	describe(&s->file, TYPED(sight->inode, struct inode), &sight->id, bits | w.bits);
-	s->file.head.end_ns = sight->now;
-	s->file.place = s->place;
-	s->file.mount_namespace = namespace_of(CURRENT());
-	s->file.components = w.used;
-	size = w.used;
-	if (size > STRING_MAX + 256)
-		size = STRING_MAX + 256;
-	if (bpf_ringbuf_output(ring, s, sizeof(s->file) + size, BPF_RB_NO_WAKEUP)) {
-		__sync_fetch_and_add(&c->definitions_dropped, 1);
-		return 0;
-	}
-	bpf_map_update_elem(&announced, &s->place, value, BPF_ANY);
-	return 0;
-}
-
-static __always_inline void announce_file(struct file *file, const struct rec_id *id, __u32 bits, __u64 now)
+static __always_inline void announce(__u64 mount, __u64 dentry, __u32 bits, __u64 now)
 {
 	__u32 zero = 0;
-	struct walk_scratch *s = bpf_map_lookup_elem(&walk_scratches, &zero);
+	struct walk *w = bpf_map_lookup_elem(&walks, &zero);
 
-	if (!s)
+	if (!w || !mount || !dentry)
 		return;
-	s->sight.mnt = (__u64)LOAD(file, f_path.mnt);
-	s->sight.dentry = (__u64)LOAD(file, f_path.dentry);
-	s->sight.inode = (__u64)LOAD(file, f_inode);
-	s->sight.id = *id;
-	s->sight.bits = bits;
-	s->sight.now = now;
-	if (s->sight.mnt && s->sight.dentry && s->sight.inode)
-		announce();
+	w->open.file.place.mount = mount;
+	w->open.file.place.dentry = dentry;
+	announce_place(bits, now);
 }
 
 /* ---- writing events -------------------------------------------------------------------------------------------------------- */
@@ -639,17 +637,30 @@ static long add_part(__u32 index, struct vector_sum *sum)
 	return 0;
 }
 
+SEPARATE __u64 sum_vector(__u64 address, __u64 count)
+{
+	struct vector_sum sum = {address, count, 0};
+
+#if MODERN
+	bpf_loop(256, add_part, &sum, 0);
+#else
+#pragma clang loop unroll(disable)
+	for (int i = 0; i < 256; i++)
+		if (add_part(i, &sum))
+			break;
+#endif
+	return sum.total;
+}
+
 static __always_inline int on_iovec(struct call *c, bool wide)
 {
 	struct file *file = file_of(c->task, c->arg[0]);
 	struct rec_id id = {}, none = {};
-	struct vector_sum sum = {c->arg[1], c->arg[2], 0};
 	__u32 type = identify(file, &id);
 
 	if (!type && !no_descriptor(c, file))
 		return filtered(c);
-	bpf_loop(256, add_part, &sum, 0);
-	c->arg[1] = sum.total;
+	c->arg[1] = sum_vector(c->arg[1], c->arg[2]);
 	c->bits |= type;
 	if (wide)
 		return emit_wide(c, &id, file ? LOAD(file, f_pos) : -1, &none, -1);
@@ -721,21 +732,23 @@ static __always_inline int on_copy(struct call *c, int in, int out, __u64 in_off
 #define BASE_PSEUDO (1u << 31)
 
 /*
- * Where a path begins; absolute: nowhere, except inside a chroot. Returns bits for the record, or BASE_PSEUDO: in a place that is not recorded.
+ * Where a path begins; absolute: nowhere, except inside a chroot. base_bit tells which of the scratch's bases to fill: REC_BASE1 or
+ * REC_BASE2. Returns bits for the record, or BASE_PSEUDO: in a place that is not recorded.
  */
-SEPARATE __u32 find_base(struct rec_place *base, int dirfd, __u32 first, __u64 now, __u32 base_bit)
+SEPARATE __u32 find_base(int dirfd, __u32 first, __u32 base_bit)
 {
 	struct task_struct *task = CURRENT();
 	struct vfsmount *mnt = NULL;
 	struct dentry *dentry = NULL;
 	struct inode *inode;
 	struct super_block *sb;
-	struct walk_scratch *s;
+	struct rec_place *base;
 	__u32 zero = 0;
+	struct scratch *s = bpf_map_lookup_elem(&scratches, &zero);
 
-	s = bpf_map_lookup_elem(&walk_scratches, &zero);
-	if (!base || !s)
+	if (!s)
 		return 0;
+	base = base_bit == REC_BASE1 ? &s->path.base1 : &s->path.base2;
 	base->dentry = base->mount = 0;
 	if (first == '/' || dirfd == AT_FDCWD) {
 		struct fs_struct *fs = LOAD(task, fs);
@@ -767,18 +780,25 @@ SEPARATE __u32 find_base(struct rec_place *base, int dirfd, __u32 first, __u64 n
 	sb = LOAD(inode, i_sb);
 	if (!sb || pseudo_magic(LOAD(sb, s_magic)))
 		return BASE_PSEUDO;
-	s->sight.id.dev = LOAD(sb, s_dev);
-	s->sight.id.ino = LOAD(inode, i_ino);
-	s->sight.id.generation = LOAD(inode, i_generation);
-	s->sight.mnt = (__u64)mnt;
-	s->sight.dentry = (__u64)dentry;
-	s->sight.inode = (__u64)inode;
-	s->sight.bits = 2;
-	s->sight.now = now;
-	announce();
 	base->dentry = (__u64)dentry;
 	base->mount = (__u64)mnt;
 	return base_bit;
+}
+
+/* Finds the base and tells it; one after the other, because the stacks of functions that wait for each other add up. */
+static __always_inline bool start_of_path(struct call *c, struct scratch *s, int dirfd, __u32 first, __u32 base_bit)
+{
+	__u32 found = find_base(dirfd, first, base_bit);
+
+	if (found & BASE_PSEUDO)
+		return false;
+	if (found & base_bit) {
+		const struct rec_place *base = base_bit == REC_BASE1 ? &s->path.base1 : &s->path.base2;
+
+		announce(base->mount, base->dentry, 2, c->now);
+	}
+	c->bits |= found & 0xffff;
+	return true;
 }
 
 #define TEXT_FAULT (1u << 31)
@@ -818,11 +838,16 @@ static __always_inline __u32 read_text(struct call *c, __u32 used, __u64 address
 	return got & (STRING_MAX - 1);
 }
 
-/* What a stat call has told its program. 0, or nothing could be read. */
-SEPARATE int read_stat(struct rec_stat *out, __u32 kind, __u64 address)
+/* Reads a program's struct stat or statx into the scratch. Returns bits for the record. */
+SEPARATE __u32 copy_stat(__u32 kind, __u64 address)
 {
-	if (!out)
-		return -1;
+	__u32 zero = 0;
+	struct scratch *s = bpf_map_lookup_elem(&scratches, &zero);
+	struct rec_stat *out;
+
+	if (!s)
+		return 0;
+	out = &s->path.stat;
 	if (kind == CALL_STATX_4) {
 		struct {
 			__u32 mask, blksize;
@@ -835,7 +860,7 @@ SEPARATE int read_stat(struct rec_stat *out, __u32 kind, __u64 address)
 		} x;
 
 		if (bpf_probe_read_user(&x, sizeof(x), (void *)address))
-			return -1;
+			return 0;
 		out->ino = x.ino;
 		out->size = x.size;
 		out->mode = x.mode;
@@ -849,14 +874,22 @@ SEPARATE int read_stat(struct rec_stat *out, __u32 kind, __u64 address)
 		} x;
 
 		if (bpf_probe_read_user(&x, sizeof(x), (void *)address))
-			return -1;
+			return 0;
 		out->ino = x.ino;
 		out->size = x.size;
 		out->mode = x.mode;
 		out->nlink = x.nlink;
 		out->dev = (x.dev >> 8 & 0xfff) << 20 | (x.dev & 0xff) | (x.dev >> 12 & 0xfff00);
 	}
-	return 0;
+	return REC_STAT;
+}
+
+static __always_inline void read_stat(struct call *c)
+{
+	__u32 kind = c->config->stat;
+
+	if (kind != CALL_STAT_NONE && !c->result)
+		c->bits |= copy_stat(kind, kind == CALL_STATX_4 ? c->arg[4] : kind == CALL_STAT_1 ? c->arg[1] : c->arg[2]);
 }
 
 static __always_inline struct scratch *clean_scratch(void)
@@ -946,7 +979,7 @@ static __always_inline bool opened(struct call *c, struct rec_id *id, __u64 flag
 		more |= REC_CREATED;
 	if (flags & O_TRUNC)
 		more |= REC_LATE;
-	announce_file(file, id, type | more, c->now);
+	announce((__u64)LOAD(file, f_path.mnt), (__u64)LOAD(file, f_path.dentry), type | more, c->now);
 	c->bits |= type | (more & REC_CREATED);
 	return true;
 }
@@ -957,7 +990,7 @@ static __always_inline int on_path_call(struct call *c, __u32 shape)
 	struct scratch *s = clean_scratch();
 	struct rec_id id = {};
 	struct texts t = {};
-	__u32 used, base = 0, kind;
+	__u32 used;
 
 	if (!s)
 		return filtered(c);
@@ -980,23 +1013,14 @@ static __always_inline int on_path_call(struct call *c, __u32 shape)
 		c->bits |= type;
 		t.path1 = false;
 	}
-	if (t.path1)
-		base = find_base(&s->path.base1, t.dirfd1, s->path.length1 ? s->data[0] : 0, c->now, REC_BASE1);
-	if (t.path2)
-		base |= find_base(&s->path.base2, t.dirfd2, s->path.length2 ? s->data[used] : 0, c->now, REC_BASE2);
-	if (base & BASE_PSEUDO)
+	if (t.path1 && !start_of_path(c, s, t.dirfd1, s->path.length1 ? s->data[0] : 0, REC_BASE1))
 		return filtered(c);
-	c->bits |= base & 0xffff;
+	if (t.path2 && !start_of_path(c, s, t.dirfd2, s->path.length2 ? s->data[used] : 0, REC_BASE2))
+		return filtered(c);
 	/* What a successful chdir was relative to is not the current directory any more: the new one is told instead. */
 	if (shape == SHAPE_CHDIR && !c->result && s->data[0] != '/')
 		s->path.length1 = 0;
-	kind = c->config->stat;
-	if (kind != CALL_STAT_NONE && !c->result) {
-		__u64 address = kind == CALL_STAT_1 ? c->arg[1] : kind == CALL_STAT_2 ? c->arg[2] : c->arg[4];
-
-		if (!read_stat(&s->path.stat, kind, address))
-			c->bits |= REC_STAT;
-	}
+	read_stat(c);
 	return emit_path(c, s, &id);
 }
 
@@ -1026,7 +1050,7 @@ int BPF_PROG(on_sys_enter, struct pt_regs *regs, long nr)
 	if (!slot)
 		return 0;
 	if (shape == SHAPE_CLOSE || shape == SHAPE_DUP2)
-		identify(file_of(task, shape == SHAPE_CLOSE ? LOAD(regs, di) : LOAD(regs, si)), &id);
+		identify(file_of(task, shape == SHAPE_CLOSE ? regs->di : regs->si), &id);
 	slot->ino = id.ino;
 	slot->dev = id.dev;
 	slot->generation = id.generation;
@@ -1070,52 +1094,91 @@ static __always_inline int on_call(struct call *c, __u32 shape)
 	case SHAPE_FORK:
 	case SHAPE_ADDRESS: return emit_wide(c, &none, -1, &none, -1);
 	}
-	return on_path_call(c, shape);
+	c->counters->events++;
+	return done(c, false); /* a call with a text that came here: its program is missing */
+}
+
+/* What all calls have in common at their end. False: not recorded. */
+static __always_inline bool begin(struct call *c, struct pt_regs *regs, unsigned long nr, long ret)
+{
+	__u64 ids = bpf_get_current_pid_tgid();
+	__u32 shape;
+
+	c->config = &cfg.call[nr];
+	shape = c->config->shape;
+	c->pid = ids >> 32;
+	c->tid = ids;
+	c->task = CURRENT();
+	if (!selected(c->task, c->pid))
+		return false;
+	c->counters = my_counters();
+	if (!c->counters)
+		return false;
+	if (compat(c->task)) {
+		c->counters->compat++;
+		return false;
+	}
+	/* The child of a fork returns here too, and a new program from the call that its parent made. */
+	if (ret == 0 && (shape == SHAPE_FORK || shape == SHAPE_EXEC || shape == SHAPE_EXECAT))
+		return false;
+	c->now = bpf_ktime_get_ns();
+	c->nr = nr;
+	c->result = ret;
+	c->class = c->config->class;
+	c->counters->seen[c->class & (CLASS_MAX - 1)]++;
+	c->arg[0] = regs->di;
+	c->arg[1] = regs->si;
+	c->arg[2] = regs->dx;
+	c->arg[3] = regs->r10;
+	c->arg[4] = regs->r8;
+	c->arg[5] = regs->r9;
+	pair(c);
+	return true;
+}
+
+/* Calls with texts have a program of their own: before 6.13 the stacks of all functions that wait for each other share 512 bytes. */
+int on_path_exit(unsigned long long *ctx);
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__array(values, int(unsigned long long *));
+} path_program SEC(".maps") = {.values = {&on_path_exit}};
+
+static __always_inline bool has_text(__u32 shape)
+{
+	return shape >= SHAPE_OPEN && shape != SHAPE_FORK && shape != SHAPE_RECVMSG;
 }
 
 SEC("tp_btf/sys_exit")
 int BPF_PROG(on_sys_exit, struct pt_regs *regs, long ret)
 {
 	struct call c = {};
-	unsigned long nr = LOAD(regs, orig_ax);
-	__u64 ids;
+	unsigned long nr = regs->orig_ax;
 	__u32 shape;
 
 	if (nr >= CALL_MAX)
 		return 0;
-	c.config = &cfg.call[nr];
-	shape = c.config->shape;
+	shape = cfg.call[nr].shape;
 	if (shape == SHAPE_IGNORE)
 		return 0;
-	ids = bpf_get_current_pid_tgid();
-	c.pid = ids >> 32;
-	c.tid = ids;
-	c.task = CURRENT();
-	if (!selected(c.task, c.pid))
+	if (has_text(shape))
+		bpf_tail_call(ctx, &path_program, 0);
+	if (!begin(&c, regs, nr, ret))
 		return 0;
-	c.counters = my_counters();
-	if (!c.counters)
-		return 0;
-	if (compat(c.task)) {
-		c.counters->compat++;
-		return 0;
-	}
-	/* The child of a fork returns here too, and a new program from the call that its parent made. */
-	if (ret == 0 && (shape == SHAPE_FORK || shape == SHAPE_EXEC || shape == SHAPE_EXECAT))
-		return 0;
-	c.now = bpf_ktime_get_ns();
-	c.nr = nr;
-	c.result = ret;
-	c.class = c.config->class;
-	c.counters->seen[c.class & (CLASS_MAX - 1)]++;
-	c.arg[0] = LOAD(regs, di);
-	c.arg[1] = LOAD(regs, si);
-	c.arg[2] = LOAD(regs, dx);
-	c.arg[3] = LOAD(regs, r10);
-	c.arg[4] = LOAD(regs, r8);
-	c.arg[5] = LOAD(regs, r9);
-	pair(&c);
 	return on_call(&c, shape);
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(on_path_exit, struct pt_regs *regs, long ret)
+{
+	struct call c = {};
+	unsigned long nr = regs->orig_ax;
+
+	if (nr >= CALL_MAX || !begin(&c, regs, nr, ret))
+		return 0;
+	return on_path_call(&c, c.config->shape);
 }
 
 static __always_inline void emit_task(__u32 kind, __u32 tid, __u32 pid, __u32 ptid, __u32 ppid, __u32 code, struct task_struct *task)
@@ -1181,7 +1244,7 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm
 	struct call c = {};
 	struct scratch *s;
 	struct slot *slot;
-	__u32 zero = 0, index, base;
+	__u32 zero = 0, index;
 	struct rec_id id = {};
 	long n;
 
@@ -1192,7 +1255,7 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm
 	c.task = task;
 	c.now = bpf_ktime_get_ns();
 	c.counters = my_counters();
-	s = bpf_map_lookup_elem(&exec_scratches, &zero);
+	s = bpf_map_lookup_elem(&scratches, &zero);
 	if (!s || !c.counters)
 		return 0;
 	emit_task(TASK_EXEC, c.tid, c.pid, old_pid, 0, 0, task);
@@ -1213,10 +1276,8 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm
 	n = bpf_probe_read_kernel_str(s->data, STRING_MAX, LOAD(bprm, filename));
 	s->path.length1 = n > 0 ? (n - 1) & (STRING_MAX - 1) : 0;
 	c.bits |= identify(LOAD(bprm, file), &id);
-	base = find_base(&s->path.base1, AT_FDCWD, s->data[0], c.now, REC_BASE1);
-	if (base & BASE_PSEUDO)
+	if (!start_of_path(&c, s, AT_FDCWD, s->data[0], REC_BASE1))
 		return filtered(&c);
-	c.bits |= base & 0xffff;
 	return emit_path(&c, s, &id);
 }
 
@@ -1226,11 +1287,10 @@ int on_open_file(struct bpf_iter__task_file *ctx)
 {
 	struct task_struct *task = ctx->task;
 	struct file *file = ctx->file;
-	struct open_scratch *s;
 	struct files_struct *files;
 	struct fdtable *fdt;
 	struct rec_id id = {};
-	struct walk w = {};
+	struct walk *w;
 	struct dentry *dentry;
 	unsigned long word = 0;
 	__u32 zero = 0, type, size, pid, fd = ctx->fd;
@@ -1254,39 +1314,32 @@ int on_open_file(struct bpf_iter__task_file *ctx)
 			return 0;
 	}
 	type = identify(file, &id);
-	s = bpf_map_lookup_elem(&open_scratches, &zero);
-	if (!type || !s)
+	w = bpf_map_lookup_elem(&open_walks, &zero);
+	if (!type || !w)
 		return 0;
 	dentry = LOAD(file, f_path.dentry);
-	w.dentry = dentry;
-	w.mount = mount_of(LOAD(file, f_path.mnt));
-	w.data = s->data;
-	walk(&w);
-	if (!LOAD(dentry, d_hash.pprev) && LOAD(dentry, d_parent) != dentry)
-		w.bits |= REC_DELETED;
-	describe(&s->open.file, LOAD(file, f_inode), &id, type | w.bits);
-	s->open.file.head.end_ns = bpf_ktime_get_ns();
-	s->open.file.place.dentry = (__u64)dentry;
-	s->open.file.place.mount = (__u64)LOAD(file, f_path.mnt);
-	s->open.file.components = w.used;
-	s->open.file.pid = pid;
-	s->open.file.mount_namespace = namespace_of(task);
+	size = walk(w, (__u64)dentry, mount_of(LOAD(file, f_path.mnt)));
+	w->open.file.components = size;
+	w->open.file.id = id;
+	describe(&w->open.file, dentry, LOAD(file, f_inode), type | w->bits);
+	w->open.file.head.end_ns = bpf_ktime_get_ns();
+	w->open.file.place.dentry = (__u64)dentry;
+	w->open.file.place.mount = (__u64)LOAD(file, f_path.mnt);
+	w->open.file.pid = pid;
+	w->open.file.mount_namespace = namespace_of(task);
 	files = LOAD(task, files);
 	fdt = files ? LOAD(files, fdt) : NULL;
 	if (fdt)
 		bpf_probe_read_kernel(&word, sizeof(word), LOAD(fdt, close_on_exec) + fd / 64);
-	s->open.pid = pid;
-	s->open.tid = task->pid;
-	s->open.fd = fd;
-	s->open.flags = LOAD(file, f_flags);
-	s->open.cloexec = word >> (fd & 63) & 1;
-	s->open.position = LOAD(file, f_pos);
-	s->open.description = (__u64)file;
-	size = w.used;
-	if (size > STRING_MAX + 256)
-		size = STRING_MAX + 256;
-	size = (sizeof(s->open) + size + 7) & ~7; /* so that the next one is aligned */
-	s->open.bytes = size;
-	bpf_seq_write(ctx->meta->seq, s, size);
+	w->open.pid = pid;
+	w->open.tid = task->pid;
+	w->open.fd = fd;
+	w->open.flags = LOAD(file, f_flags);
+	w->open.cloexec = word >> (fd & 63) & 1;
+	w->open.position = LOAD(file, f_pos);
+	w->open.description = (__u64)file;
+	size = (sizeof(w->open) + size + 7) & ~7; /* so that the next one is aligned */
+	w->open.bytes = size;
+	bpf_seq_write(ctx->meta->seq, &w->open, size);
 	return 0;
 }

@@ -204,6 +204,12 @@ int recorder_open(struct recorder *r, struct config *config, uint64_t ring_bytes
 	return 0;
 }
 
+/* Not the iterator, and not what hooks call. */
+static bool is_hook(const struct bpf_program *program)
+{
+	return strncmp(bpf_program__section_name(program), "iter/", 5) != 0 && strcmp(bpf_program__name(program), "on_path_exit") != 0;
+}
+
 int recorder_attach(struct recorder *r, char why[RECORDER_WHY])
 {
 	struct bpf_program *program;
@@ -212,7 +218,7 @@ int recorder_attach(struct recorder *r, char why[RECORDER_WHY])
 	{
 		struct bpf_link *link;
 
-		if (!bpf_program__autoload(program) || !strncmp(bpf_program__section_name(program), "iter/", 5))
+		if (!bpf_program__autoload(program) || !is_hook(program))
 			continue;
 		link = bpf_program__attach(program);
 		if (!link)
