@@ -1101,10 +1101,12 @@ static __always_inline int on_call(struct call *c, __u32 shape)
 /* What all calls have in common at their end. False: not recorded. */
 static __always_inline bool begin(struct call *c, struct pt_regs *regs, unsigned long nr, long ret)
 {
-	__u64 ids = bpf_get_current_pid_tgid();
+	__u64 ids = bpf_get_current_pid_tgid(), index = nr;
 	__u32 shape;
 
-	c->config = &cfg.call[nr];
+	/* nr is below CALL_MAX, but before 6.8 the verifier forgets that of a number that was spilled; so must clang. */
+	asm volatile("" : "+r"(index));
+	c->config = &cfg.call[index & (CALL_MAX - 1)];
 	shape = c->config->shape;
 	c->pid = ids >> 32;
 	c->tid = ids;
