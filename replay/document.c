@@ -7,7 +7,7 @@
 #include "lib/json.h"
 #include "replay/ops.h"
 
-enum { EXEMPLARS_MOST = 2000 };
+enum { EXEMPLARS_MOST = 2000, KEPT_UP_NS = 1000000 };
 
 static json_t *integer(uint64_t n)
 {
@@ -137,8 +137,9 @@ static json_t *lateness(const struct hist *h)
 {
 	if (!h)
 		return json_null();
-	return json_pack("{s:I, s:I, s:I}", "p50", (json_int_t)hist_quantile(h, 0.5), "p99", (json_int_t)hist_quantile(h, 0.99), "max",
-			 (json_int_t)h->max_ns);
+	/* A schedule that most operations missed by a millisecond is not the recorded load any more. */
+	return json_pack("{s:I, s:I, s:I, s:s}", "p50", (json_int_t)hist_quantile(h, 0.5), "p99", (json_int_t)hist_quantile(h, 0.99), "max",
+			 (json_int_t)h->max_ns, "verdict", hist_quantile(h, 0.5) < KEPT_UP_NS ? "kept up" : "saturated");
 }
 
 static json_t *options(const struct run_report *r)
@@ -173,6 +174,7 @@ json_t *run_document(const struct run_report *r)
 	json_object_set_new(d, "coverage", coverage(r));
 	json_object_set_new(d, "tree", tree(r));
 	json_object_set_new(d, "lateness_ns", lateness(r->totals->lateness));
+	json_object_set_new(d, "service_lat_ns", strcmp(r->timing, "schedule") || !r->totals->service ? json_null() : quantiles(r->totals->service));
 	json_object_set_new(d, "self", json_pack("{s:f, s:f, s:I, s:i}", "ns_per_op", r->ns_per_op, "cpu_s", r->cpu_s, "rss_bytes",
 						 (json_int_t)r->rss_bytes, "threads", (int)r->run->threads));
 	json_object_set_new(d, "cache", json_pack("{s:s, s:o}", "requested", r->cache, "achieved_resident_ratio",

@@ -20,6 +20,7 @@ void totals_release(struct totals *t)
 		free(t->cell[i]);
 	}
 	free(t->lateness);
+	free(t->service);
 	free(t->exemplar);
 	pthread_mutex_destroy(&t->lock);
 }
@@ -45,8 +46,10 @@ struct lane_stats *lane_stats_new(uint32_t classes, bool paced)
 			good = (s->latency[i] = new_hist()) && good;
 	s->cell = calloc(TRACE_CLASS_COUNT, sizeof(*s->cell));
 	s->typical = calloc(TYPICAL, sizeof(*s->typical));
-	if (paced)
+	if (paced) {
 		good = (s->lateness = new_hist()) && good;
+		good = (s->service = new_hist()) && good;
+	}
 	if (good && s->cell && s->typical) {
 		s->bin_end_ns = CELL_BIN_NS;
 		return s;
@@ -62,6 +65,7 @@ void lane_stats_free(struct lane_stats *s)
 	for (int i = 0; i < TRACE_CLASS_COUNT; i++)
 		free(s->latency[i]);
 	free(s->lateness);
+	free(s->service);
 	free(s->cell);
 	free(s->typical);
 	free(s);
@@ -115,6 +119,17 @@ static void add_exemplar(struct totals *t, const struct exemplar *e)
 	t->exemplar[t->exemplars++] = *e;
 }
 
+/* Adds the lane's histogram; the first one is taken over as it is. */
+static void add_hist(struct hist **to, struct hist **from)
+{
+	if (*from && !*to) {
+		*to = *from;
+		*from = NULL;
+	} else if (*from) {
+		hist_merge(*to, *from);
+	}
+}
+
 void totals_add_lane(struct totals *t, struct lane_stats *s, uint32_t classes)
 {
 	totals_add_cells(t, s, classes, s->bin_end_ns);
@@ -123,21 +138,11 @@ void totals_add_lane(struct totals *t, struct lane_stats *s, uint32_t classes)
 		t->bytes[i] += s->bytes[i];
 		t->errors[i] += s->errors[i];
 		t->mismatches[i] += s->mismatches[i];
-		if (!s->latency[i] || !s->latency[i]->count)
-			continue;
-		if (!t->latency[i]) {
-			t->latency[i] = s->latency[i];
-			s->latency[i] = NULL;
-		} else {
-			hist_merge(t->latency[i], s->latency[i]);
-		}
+		if (s->latency[i] && s->latency[i]->count)
+			add_hist(&t->latency[i], &s->latency[i]);
 	}
-	if (s->lateness && !t->lateness) {
-		t->lateness = s->lateness;
-		s->lateness = NULL;
-	} else if (s->lateness) {
-		hist_merge(t->lateness, s->lateness);
-	}
+	add_hist(&t->lateness, &s->lateness);
+	add_hist(&t->service, &s->service);
 	for (uint32_t i = 0; i < s->slowest_n; i++)
 		add_exemplar(t, &s->slowest[i]);
 	for (uint32_t i = 0; i < s->typical_n; i++)

@@ -31,7 +31,7 @@ struct lane_stats {
 	uint32_t (*cell)[CELL_BUCKETS];          /* of the current time bin, by class */
 	uint64_t bytes[TRACE_CLASS_COUNT], errors[TRACE_CLASS_COUNT], mismatches[TRACE_CLASS_COUNT];
 	uint64_t bin_end_ns;                     /* since the start */
-	struct hist *lateness;                   /* schedule and think only */
+	struct hist *lateness, *service;         /* schedule and think only */
 	struct exemplar slowest[SLOWEST], *typical;
 	uint32_t slowest_n, typical_n;
 	uint64_t slowest_floor_ns;
@@ -49,7 +49,7 @@ struct difference {
 struct totals {
 	pthread_mutex_t lock;
 	struct hist *latency[TRACE_CLASS_COUNT];
-	struct hist *lateness;
+	struct hist *lateness, *service;
 	uint64_t bytes[TRACE_CLASS_COUNT], errors[TRACE_CLASS_COUNT], mismatches[TRACE_CLASS_COUNT];
 	uint64_t *cell[TRACE_CLASS_COUNT]; /* [CELL_BINS][CELL_BUCKETS] */
 	uint64_t bin_ns;

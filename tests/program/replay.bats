@@ -432,6 +432,23 @@ paced() {
 	jq -e '.elapsed_ns > 9e6 and .elapsed_ns < 200e6' run/run.json
 }
 
+@test "against a schedule that cannot be kept, latency counts from the intended begin" {
+	{
+		echo 'thread 1 tid=1'
+		echo 'file 1 mode=0100644 bits=created path="/f"'
+		echo '0.000001 1 openat path="/f" file=1 flags=O_CREAT|O_RDWR mode=0644 bits=created = 3'
+		for i in $(seq 1 60); do printf '0.%06d 1 pwrite64 fd=3 file=1 offset=%d length=4194304 = 4194304\n' $((i + 1)) $((i << 22)); done
+	} | build
+	good --timing schedule
+	# All were asked for in the first 61 us: the last one waited for all others.
+	jq -e '.op.write.lat_ns.max > .elapsed_ns * 0.8 and .service_lat_ns.p50 < .op.write.lat_ns.p50 / 4 and .lateness_ns.verdict == "saturated"' run/run.json
+	paced
+	good --timing schedule
+	jq -e '.lateness_ns.verdict == "kept up"' run/run.json
+	good --timing think
+	jq -e '.service_lat_ns == null' run/run.json
+}
+
 # ---- the sandbox -----------------------------------------------------------------------------------------------------------------
 
 @test "nothing leaves the root: dots, absolute and relative links, links that change" {
