@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "replay/map.h"
 
@@ -34,41 +35,49 @@ static struct hist *new_hist(void)
 	return h;
 }
 
+/* Everything of a lane in one mapping: memory is taken when it is touched, and all of it goes when the lane ends. */
 struct lane_stats *lane_stats_new(uint32_t classes, bool paced)
 {
-	struct lane_stats *s = calloc(1, sizeof(*s));
-	bool good = s;
+	size_t hists = (size_t)__builtin_popcount(classes) + (paced ? 2 : 0);
+	size_t cells = TRACE_CLASS_COUNT * sizeof(uint32_t[CELL_BUCKETS]), typical = TYPICAL * sizeof(struct exemplar);
+	size_t bytes = sizeof(struct lane_stats) + hists * sizeof(struct hist) + cells + typical;
+	char *block = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct lane_stats *s = (struct lane_stats *)block;
 
-	if (!s)
+	if (block == MAP_FAILED)
 		return NULL;
+	s->block_bytes = bytes;
+	s->bin_end_ns = CELL_BIN_NS;
+	block += sizeof(*s);
+	s->typical = (struct exemplar *)block;
+	block += typical;
 	for (int i = 0; i < TRACE_CLASS_COUNT; i++)
-		if (classes & 1u << i)
-			good = (s->latency[i] = new_hist()) && good;
-	s->cell = calloc(TRACE_CLASS_COUNT, sizeof(*s->cell));
-	s->typical = calloc(TYPICAL, sizeof(*s->typical));
+		if (classes & 1u << i) {
+			s->latency[i] = (struct hist *)block;
+			block += sizeof(struct hist);
+		}
 	if (paced) {
-		good = (s->lateness = new_hist()) && good;
-		good = (s->service = new_hist()) && good;
+		s->lateness = (struct hist *)block;
+		s->service = s->lateness + 1;
+		block += 2 * sizeof(struct hist);
 	}
-	if (good && s->cell && s->typical) {
-		s->bin_end_ns = CELL_BIN_NS;
-		return s;
-	}
-	lane_stats_free(s);
-	return NULL;
+	s->cell = (uint32_t(*)[CELL_BUCKETS])block;
+	return s;
+}
+
+void lane_stats_begin(struct lane_stats *s)
+{
+	for (int i = 0; i < TRACE_CLASS_COUNT; i++)
+		if (s->latency[i])
+			s->latency[i]->min_ns = UINT64_MAX;
+	if (s->lateness)
+		s->lateness->min_ns = s->service->min_ns = UINT64_MAX;
 }
 
 void lane_stats_free(struct lane_stats *s)
 {
-	if (!s)
-		return;
-	for (int i = 0; i < TRACE_CLASS_COUNT; i++)
-		free(s->latency[i]);
-	free(s->lateness);
-	free(s->service);
-	free(s->cell);
-	free(s->typical);
-	free(s);
+	if (s)
+		munmap(s, s->block_bytes);
 }
 
 /* Two bins become one. */
@@ -119,15 +128,14 @@ static void add_exemplar(struct totals *t, const struct exemplar *e)
 	t->exemplar[t->exemplars++] = *e;
 }
 
-/* Adds the lane's histogram; the first one is taken over as it is. */
-static void add_hist(struct hist **to, struct hist **from)
+static void add_hist(struct hist **to, const struct hist *from)
 {
-	if (*from && !*to) {
-		*to = *from;
-		*from = NULL;
-	} else if (*from) {
-		hist_merge(*to, *from);
-	}
+	if (!from || !from->count)
+		return;
+	if (!*to)
+		*to = new_hist();
+	if (*to)
+		hist_merge(*to, from);
 }
 
 void totals_add_lane(struct totals *t, struct lane_stats *s, uint32_t classes)
@@ -138,11 +146,10 @@ void totals_add_lane(struct totals *t, struct lane_stats *s, uint32_t classes)
 		t->bytes[i] += s->bytes[i];
 		t->errors[i] += s->errors[i];
 		t->mismatches[i] += s->mismatches[i];
-		if (s->latency[i] && s->latency[i]->count)
-			add_hist(&t->latency[i], &s->latency[i]);
+		add_hist(&t->latency[i], s->latency[i]);
 	}
-	add_hist(&t->lateness, &s->lateness);
-	add_hist(&t->service, &s->service);
+	add_hist(&t->lateness, s->lateness);
+	add_hist(&t->service, s->service);
 	for (uint32_t i = 0; i < s->slowest_n; i++)
 		add_exemplar(t, &s->slowest[i]);
 	for (uint32_t i = 0; i < s->typical_n; i++)

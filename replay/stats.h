@@ -27,6 +27,7 @@ struct exemplar {
 };
 
 struct lane_stats {
+	size_t block_bytes; /* of the mapping that all of it lies in */
 	struct hist *latency[TRACE_CLASS_COUNT]; /* allocated for the classes of the lane */
 	uint32_t (*cell)[CELL_BUCKETS];          /* of the current time bin, by class */
 	uint64_t bytes[TRACE_CLASS_COUNT], errors[TRACE_CLASS_COUNT], mismatches[TRACE_CLASS_COUNT];
@@ -65,6 +66,8 @@ int totals_init(struct totals *t);
 void totals_release(struct totals *t);
 /* NULL when memory is short. */
 struct lane_stats *lane_stats_new(uint32_t classes, bool paced);
+/* Before the first operation; until then it takes no memory. */
+void lane_stats_begin(struct lane_stats *s);
 void lane_stats_free(struct lane_stats *s);
 /* The time bin is over: adds its cells. now_ns: since the start. */
 void totals_add_cells(struct totals *t, struct lane_stats *s, uint32_t classes, uint64_t now_ns);

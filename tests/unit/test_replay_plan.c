@@ -1,0 +1,216 @@
+/* The plan compiler, fed from memory: lanes, slots, edges, starting state. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <fcntl.h>
+#include <errno.h>
+#include <sys/stat.h>
+#include <cmocka.h>
+
+#include "replay/compile.h"
+
+struct memory_source {
+	const struct trace_record *record;
+	size_t n, at;
+	const char *const *text;
+};
+
+static bool next(void *self, struct trace_record *record)
+{
+	struct memory_source *m = self;
+
+	if (m->at == m->n)
+		return false;
+	*record = m->record[m->at++];
+	return true;
+}
+
+static const char *string(void *self, uint32_t id)
+{
+	return ((struct memory_source *)self)->text[id];
+}
+
+static void compile(struct plan *plan, const struct trace_record *records, size_t n, const char *const *text, enum order_mode order)
+{
+	struct memory_source memory = {.record = records, .n = n, .text = text};
+	struct record_source source = {.next = next, .string = string, .self = &memory};
+	struct plan_options options = {.order = order};
+
+	assert_int_equal(plan_compile(plan, &source, &options), 0);
+}
+
+#define THREAD(id_) {.type = TRACE_THREAD, .thread = {.id = id_, .tid = 100 + id_, .pid = 100 + id_}}
+#define FILE_(id_, path_, size_) {.type = TRACE_FILE, .file = {.id = id_, .path = path_, .mode = S_IFREG | 0644, .nlink = 1, .size = size_}}
+#define EVENT(begin, duration, thread_, op_, ...) \
+	{.type = TRACE_EVENT, .event = {.begin_ns = begin, .duration_ns = duration, .thread = thread_, .op = TRACE_OP_##op_, __VA_ARGS__}}
+
+static const struct plan_op *operation(const struct plan *p, uint32_t lane, uint32_t n)
+{
+	for (uint32_t i = 0; i < p->lane[lane].chunks; i++) {
+		if (n < p->lane[lane].chunk[i].count)
+			return &p->op[p->lane[lane].chunk[i].first + n];
+		n -= p->lane[lane].chunk[i].count;
+	}
+	return NULL;
+}
+
+/* The edge of an operation to a lane: the sequence to wait for, 0 when there is none. */
+static uint32_t edge_to(const struct plan *p, const struct plan_op *op, uint32_t lane)
+{
+	const struct plan_edge *e = op->edges ? &p->edge[op->edges - 1] : NULL;
+
+	for (; e; e = e->lane & PLAN_EDGE_MORE ? e + 1 : NULL)
+		if ((e->lane & ~PLAN_EDGE_MORE) == lane)
+			return e->sequence;
+	return 0;
+}
+
+static const char *const names[] = {"", "/a", "/b", "/c", "/d/x"};
+
+static void an_edge_needs_a_shared_resource_and_an_end_before_the_begin(void **state)
+{
+	const struct trace_record records[] = {
+		THREAD(1), THREAD(2), FILE_(1, 1, 10),
+		EVENT(10, 5, 1, MKDIR, .path = 2),              /* lane 0, 1 */
+		EVENT(20, 5, 2, NEWFSTATAT, .path = 1, .file = 1), /* lane 1, 1: another name */
+		EVENT(30, 5, 2, NEWFSTATAT, .path = 2),         /* lane 1, 2: after the mkdir */
+		EVENT(40, 5, 2, NEWFSTATAT, .path = 2),         /* lane 1, 3: it has waited for that */
+		EVENT(50, 20, 1, UNLINK, .path = 1, .file = 1), /* lane 0, 2: after the stat of /a */
+		EVENT(60, 30, 2, NEWFSTATAT, .path = 1, .result = -ENOENT), /* lane 1, 4: overlapped with the unlink */
+		EVENT(100, 5, 2, NEWFSTATAT, .path = 1, .result = -ENOENT), /* lane 1, 5: did not */
+	};
+	struct plan p;
+
+	(void)state;
+	compile(&p, records, sizeof(records) / sizeof(records[0]), names, ORDER_RESOURCE);
+	assert_int_equal(p.lanes, 2);
+	assert_int_equal(operation(&p, 0, 0)->edges, 0);
+	assert_int_equal(operation(&p, 1, 0)->edges, 0);
+	assert_int_equal(edge_to(&p, operation(&p, 1, 1), 0), 1);
+	assert_int_equal(operation(&p, 1, 2)->edges, 0);
+	assert_int_equal(edge_to(&p, operation(&p, 0, 1), 1), 1);
+	assert_true(edge_to(&p, operation(&p, 1, 3), 0) < 2);
+	assert_int_equal(edge_to(&p, operation(&p, 1, 4), 0), 2);
+	plan_release(&p);
+
+	compile(&p, records, sizeof(records) / sizeof(records[0]), names, ORDER_THREAD);
+	assert_int_equal(p.edges_n, 0);
+	plan_release(&p);
+
+	compile(&p, records, sizeof(records) / sizeof(records[0]), names, ORDER_TEMPORAL);
+	assert_int_equal(edge_to(&p, operation(&p, 1, 0), 0), 1);
+	assert_int_equal(edge_to(&p, operation(&p, 0, 1), 1), 3);
+	plan_release(&p);
+}
+
+static void an_older_access_counts_when_the_newest_overlapped(void **state)
+{
+	const struct trace_record records[] = {
+		THREAD(1), THREAD(2), FILE_(1, 1, 10),
+		EVENT(1, 1, 1, OPENAT, .path = 1, .file = 1, .flags = O_RDWR, .result = 3),
+		EVENT(3, 1, 2, OPENAT, .path = 1, .file = 1, .flags = O_RDWR, .result = 3),
+		EVENT(10, 5, 1, PWRITE64, .fd = 3, .file = 1, .offset = 10, .length = 10, .result = 10), /* lane 0, 2 */
+		EVENT(20, 10, 1, PWRITE64, .fd = 3, .file = 1, .offset = 20, .length = 10, .result = 10), /* lane 0, 3 */
+		EVENT(25, 10, 2, PREAD64, .fd = 3, .file = 1, .offset = 0, .length = 100, .result = 20), /* began during 3, ended after */
+	};
+	struct plan p;
+
+	(void)state;
+	compile(&p, records, sizeof(records) / sizeof(records[0]), names, ORDER_RESOURCE);
+	assert_int_equal(edge_to(&p, operation(&p, 1, 1), 0), 2);
+	plan_release(&p);
+}
+
+static void reads_of_what_was_always_there_are_free(void **state)
+{
+	const struct trace_record records[] = {
+		THREAD(1), THREAD(2), FILE_(1, 1, 100000),
+		EVENT(1, 1, 1, OPENAT, .path = 1, .file = 1, .flags = O_RDWR, .result = 3),
+		EVENT(3, 1, 2, OPENAT, .path = 1, .file = 1, .flags = O_RDWR, .result = 3),
+		EVENT(10, 1, 1, PWRITE64, .fd = 3, .file = 1, .offset = 100000, .length = 10, .result = 10),
+		EVENT(20, 1, 2, PREAD64, .fd = 3, .file = 1, .offset = 0, .length = 4096, .result = 4096),
+		EVENT(30, 1, 2, PWRITE64, .fd = 3, .file = 1, .offset = 0, .length = 4096, .result = 4096),
+		EVENT(40, 1, 1, FTRUNCATE, .fd = 3, .file = 1, .length = 5),
+	};
+	struct plan p;
+
+	(void)state;
+	compile(&p, records, sizeof(records) / sizeof(records[0]), names, ORDER_RESOURCE);
+	assert_int_equal(operation(&p, 1, 1)->edges, 0);
+	assert_int_equal(operation(&p, 1, 2)->edges, 0);
+	assert_int_equal(edge_to(&p, operation(&p, 0, 2), 1), 3);
+	plan_release(&p);
+}
+
+static void slots_are_used_again_and_a_shared_one_is_closed_once(void **state)
+{
+	struct trace_record records[2000] = {THREAD(1), FILE_(1, 1, 10)};
+	size_t n = 2;
+	struct plan p;
+
+	(void)state;
+	for (uint64_t i = 0; i < 300; i++) {
+		records[n++] = (struct trace_record)EVENT(10 * i + 1, 1, 1, OPENAT, .path = 1, .file = 1, .result = 3);
+		records[n++] = (struct trace_record)EVENT(10 * i + 3, 1, 1, CLOSE, .fd = 3, .file = 1);
+	}
+	records[n++] = (struct trace_record)EVENT(10000, 1, 1, OPENAT, .path = 1, .file = 1, .result = 3);
+	records[n++] = (struct trace_record)EVENT(10010, 1, 1, FORK, .result = 102);
+	records[n++] = (struct trace_record){.type = TRACE_THREAD, .thread = {.id = 2, .tid = 102, .pid = 102, .parent = 1}};
+	records[n++] = (struct trace_record)EVENT(10020, 1, 1, CLOSE, .fd = 3, .file = 1);
+	records[n++] = (struct trace_record)EVENT(10030, 1, 2, CLOSE, .fd = 3, .file = 1);
+	compile(&p, records, n, names, ORDER_RESOURCE);
+	assert_int_equal(p.slots, 1);
+	assert_int_equal(p.lane[0].operations, 601);
+	assert_int_equal(p.lane[1].operations, 1);
+	assert_int_equal(p.kept_books, 2);
+	assert_int_equal(p.replayed + p.kept_books, p.events);
+	/* The child waits for what its parent had done at the fork: the open. */
+	assert_int_equal(edge_to(&p, operation(&p, 1, 0), 0), 601);
+	plan_release(&p);
+}
+
+static void the_starting_state_is_what_results_say(void **state)
+{
+	const struct trace_record records[] = {
+		THREAD(1), FILE_(1, 1, 10),
+		EVENT(1, 1, 1, NEWFSTATAT, .path = 3, .result = -ENOENT),
+		EVENT(3, 1, 1, RENAME, .path = 2, .path2 = 3),
+		EVENT(5, 1, 1, OPENAT, .path = 1, .file = 1, .result = 3),
+		EVENT(7, 1, 1, READ, .fd = 3, .file = 1, .offset = 0, .length = 100, .result = 77),
+		EVENT(9, 1, 1, OPENAT, .path = 4, .flags = O_CREAT | O_EXCL | O_WRONLY, .mode = 0600, .result = 4),
+		EVENT(11, 1, 1, WRITE, .fd = 4, .offset = 0, .length = 5, .result = 5),
+	};
+	struct plan p;
+	uint64_t sizes = 0;
+
+	(void)state;
+	compile(&p, records, sizeof(records) / sizeof(records[0]), names, ORDER_RESOURCE);
+	/* /a with the 77 bytes that were read, /b, the directory /d; not /c and not /d/x. */
+	assert_int_equal(p.start_n, 3);
+	for (uint32_t i = 0; i < p.start_n; i++) {
+		const char *path = plan_text(&p, p.start[i].path);
+
+		assert_true(!strcmp(path, "/a") || !strcmp(path, "/b") || !strcmp(path, "/d"));
+		sizes += p.start[i].size;
+	}
+	assert_int_equal(sizes, 77);
+	assert_int_equal(p.absent_n, 2);
+	assert_int_equal(p.final_n, 4);
+	assert_int_equal(p.conflicts, 0);
+	plan_release(&p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_edge_needs_a_shared_resource_and_an_end_before_the_begin),
+		cmocka_unit_test(an_older_access_counts_when_the_newest_overlapped),
+		cmocka_unit_test(reads_of_what_was_always_there_are_free),
+		cmocka_unit_test(slots_are_used_again_and_a_shared_one_is_closed_once),
+		cmocka_unit_test(the_starting_state_is_what_results_say),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
