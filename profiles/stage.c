@@ -105,12 +105,13 @@ static bool take_devices(struct stage *s, const struct stage_options *o)
 	for (size_t i = 0; s->devices && s->leaves && i < o->device_count; i++) {
 		/* exclusive: not while it is mounted, an array's member, or swap, whatever the caller believes */
 		_cleanup_close_ int fd = open(o->devices[i], O_RDONLY | O_EXCL | O_CLOEXEC);
+		int error = errno;
 
 		s->devices[i] = strdup(o->devices[i]);
 		s->leaves[i] = queue_owner(o->devices[i]);
 		s->n = i + 1;
 		if (fd < 0 || !s->leaves[i] || !s->devices[i]) {
-			stage_note(s, NULL, STAGE_FAILED, "cannot use '%s': %s", o->devices[i], fd < 0 ? strerror(errno) : "it is no block device");
+			stage_note(s, NULL, STAGE_FAILED, "cannot use '%s': %s", o->devices[i], fd < 0 ? strerror(error) : "it is no block device");
 			return false;
 		}
 	}

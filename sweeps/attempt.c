@@ -24,6 +24,7 @@
 
 #define IDLE_S 1.0
 #define IDLE_LIMIT_S 30.0
+#define BUSY_LIMIT_S 60.0
 
 struct attempt {
 	struct session *s;
@@ -108,6 +109,7 @@ static int apply(struct attempt *a)
 
 	if (rc)
 		return over(a, "failed", NULL);
+	devices_wait_free(&s->devices, BUSY_LIMIT_S);
 	got = stage_apply(&options, &a->stage, &a->report);
 	write_report(a);
 	rc = judge_stage(a, got, a->report, "");

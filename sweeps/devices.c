@@ -1,14 +1,17 @@
 #include "sweeps/devices.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "lib/cleanup.h"
+#include "lib/clock.h"
 #include "lib/json.h"
 #include "lib/outfile.h"
+#include "lib/stop.h"
 #include "lib/why.h"
 #include "profiles/disk.h"
 
@@ -127,6 +130,20 @@ int devices_claim_again(const struct devices *d, const struct sweep *sweep, char
 			return why_set(why, -EPERM, "disk '%s' was %s and is %s now", name_of(disk), d->path[i], device);
 	}
 	return 0;
+}
+
+void devices_wait_free(const struct devices *d, double limit_s)
+{
+	uint64_t end = clock_now_ns() + (uint64_t)(limit_s * 1e9);
+
+	for (size_t i = 0; i < d->n; i++) {
+		int fd;
+
+		while ((fd = open(d->path[i], O_RDONLY | O_EXCL | O_CLOEXEC)) < 0 && errno == EBUSY && clock_now_ns() < end && !stop_requested())
+			clock_sleep_ns(100000000);
+		if (fd >= 0)
+			close(fd);
+	}
 }
 
 void devices_release(struct devices *d)

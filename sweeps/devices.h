@@ -23,4 +23,9 @@ struct devices {
 int devices_check(const struct sweep *sweep, bool erase, char **why);
 int devices_take(struct devices *d, const struct sweep *sweep, const char *folder, bool erase, struct undo *undo, char **why);
 int devices_claim_again(const struct devices *d, const struct sweep *sweep, char **why);
+/*
+ * Waits up to limit_s until nobody else has one of them: a program that made a mount namespace while a cell was mounted (a container that
+ * started) keeps a copy of that mount, and the device busy, until it ends. Whether it helped, the next step finds out.
+ */
+void devices_wait_free(const struct devices *d, double limit_s);
 void devices_release(struct devices *d);
