@@ -117,6 +117,17 @@ const struct call calls[CALL_MAX] = {
 	ROW(dup3,            DUP3,            DUP2,            .fd = A0, .fd2 = A1, .flags = A2, .special = CALL_DUP),
 	ROW(chdir,           CHDIR,           CHDIR,           .special = CALL_CHDIR),
 	ROW(fchdir,          FCHDIR,          FD,              .fd = A0, .special = CALL_CHDIR),
+	ROW(io_setup,        IO_SETUP,        NONE,            .length = A0),
+	ROW(io_destroy,      IO_DESTROY,      NONE,            .arg = A0),
+	ROW(io_submit,       IO_SUBMIT,       IO_SUBMIT,       .length = A1, .arg = A0),
+	ROW(io_getevents,    IO_GETEVENTS,    IO_GETEVENTS,    .length = A2, .arg = A0),
+	ROW(io_pgetevents,   IO_PGETEVENTS,   IO_GETEVENTS,    .length = A2, .arg = A0),
+	ROW(io_uring_setup,  IO_URING_SETUP,  NONE,            .length = A0),
+	ROW(io_uring_enter,  IO_URING_ENTER,  NONE,            .fd = A0, .length = A1, .arg = A2, .flags = A3),
+	ROW(io_uring_register, IO_URING_REGISTER, NONE,        .fd = A0, .arg = A1, .length = A3),
+
+	ROW(recvmsg,                 RECV_FD,         RECVMSG,         .flags = A1),
+	ROW(pidfd_getfd,     PIDFD_GETFD,     NEW_DESCRIPTOR,  .fd = A0, .fd2 = A1, .flags = A2),
 	ROW(cachestat,       CACHESTAT,       FD,              .fd = A0),
 
 	ROW(clone,           CLONE,           FORK,            .flags = A0, .special = CALL_FORK),
@@ -130,6 +141,7 @@ const struct call calls[CALL_MAX] = {
 
 void calls_configure(struct config *config)
 {
+	config->async_class = TRACE_CLASS_ASYNC;
 	for (int nr = 0; nr < CALL_MAX; nr++) {
 		config->call[nr].shape = calls[nr].op ? calls[nr].shape : SHAPE_IGNORE;
 		config->call[nr].class = calls[nr].op ? trace_ops[calls[nr].op].class : 0;

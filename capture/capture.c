@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "capture/tracee.h"
@@ -168,11 +169,13 @@ static int prepare(struct recording *r)
 /* Hooks off, rings empty, losses told, trailer written. */
 static int finish(struct recording *r)
 {
+	struct timespec moment = {.tv_nsec = HOLD_NS};
 	json_t *trailer;
 	uint64_t now;
 	int rc;
 
 	recorder_detach(&r->recorder);
+	nanosleep(&moment, NULL); /* a hook that is running at this moment ends */
 	now = clock_now_ns();
 	drain_until(r, UINT64_MAX);
 	drain_finish(&r->drain, now);

@@ -9,6 +9,7 @@
 
 #include "capture/calls.h"
 #include "capture/drain.h"
+#include "capture/header.h"
 #include "lib/clock.h"
 
 #define BIRTH_SLACK_NS 10000000 /* a tick of the slowest kernels */
@@ -30,6 +31,7 @@ int drain_init(struct drain *d, struct trace_writer *writer, struct recorder *re
 	rc = rc ? rc : places_init(&d->places);
 	rc = rc ? rc : tasks_init(&d->tasks, writer, recorder->pid_max);
 	rc = rc ? rc : maps_init(&d->maps);
+	rc = rc ? rc : async_init(&d->async);
 	rc = rc ? rc : mountinfo_read(&d->mounts);
 	clock_gettime(CLOCK_REALTIME, &wall);
 	d->names.start_realtime_ns = (uint64_t)wall.tv_sec * 1000000000ULL + (uint64_t)wall.tv_nsec - (clock_now_ns() - start_ns);
@@ -43,6 +45,7 @@ void drain_release(struct drain *d)
 	free(d->cpu);
 	free(d->known);
 	mountinfo_release(&d->mounts);
+	async_release(&d->async);
 	maps_release(&d->maps);
 	tasks_release(&d->tasks);
 	places_release(&d->places);
@@ -457,6 +460,7 @@ void drain_record(const struct rec_head *record, uint32_t bytes, uint32_t cpu, v
 	case REC_EVENT:
 	case REC_WIDE:
 	case REC_PATH:
+	case REC_ASYNC:
 		break;
 	default: return;
 	}
@@ -465,13 +469,18 @@ void drain_record(const struct rec_head *record, uint32_t bytes, uint32_t cpu, v
 	c->next_seq = record->seq + 1;
 	c->last_ns = record->end_ns;
 	d->drained++;
-	if (!selftest_note(&d->test, record))
+	if (record->type == REC_ASYNC) {
+		if (bytes >= sizeof(struct rec_async))
+			async_record(d, (const struct rec_async *)record);
+	} else if (!selftest_note(&d->test, record)) {
 		on_event(d, record, bytes);
+	}
 }
 
 void drain_finish(struct drain *d, uint64_t now_ns)
 {
 	uint64_t skipped = recorder_skipped(d->recorder), compat = 0, tasks = 0;
+	struct totals t;
 
 	for (int cpu = 0; cpu < d->recorder->cpus; cpu++) {
 		const volatile struct counters *c = &d->recorder->counters[cpu];
@@ -480,8 +489,14 @@ void drain_finish(struct drain *d, uint64_t now_ns)
 		lose(d, (uint32_t)c->events - at->next_seq, at->last_ns ? at->last_ns : d->start_ns, now_ns, TRACE_LOSS_RING_FULL, (uint32_t)cpu);
 		at->next_seq = (uint32_t)c->events;
 		compat += c->compat;
-		tasks += c->tasks_dropped;
+		tasks += c->tasks_dropped + c->async_unknown;
 	}
+	/* What the kernel says it wrote has come out of the rings, and what it saw has gone one of three ways. */
+	totals_read(d->recorder, &t);
+	if (t.all_emitted > d->drained)
+		lose(d, t.all_emitted - d->drained, d->start_ns, now_ns, TRACE_LOSS_OTHER, 0);
+	if (t.all_seen > t.all_emitted + t.all_filtered + t.all_dropped)
+		lose(d, t.all_seen - t.all_emitted - t.all_filtered - t.all_dropped, d->start_ns, now_ns, TRACE_LOSS_OTHER, 0);
 	lose(d, skipped, d->start_ns, now_ns, TRACE_LOSS_SKIPPED, 0);
 	lose(d, compat + tasks, d->start_ns, now_ns, TRACE_LOSS_OTHER, 0);
 }

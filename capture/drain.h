@@ -1,4 +1,5 @@
 #pragma once
+#include "capture/async.h"
 #include "capture/files.h"
 #include "capture/maps.h"
 #include "capture/mountinfo.h"
@@ -26,6 +27,7 @@ struct drain {
 	struct places places;
 	struct tasks tasks;
 	struct maps maps;
+	struct async async;
 	struct mountinfo mounts;
 	uint64_t start_ns;
 	uint32_t epoch; /* what paths lead to may have changed */

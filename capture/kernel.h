@@ -117,6 +117,34 @@ struct linux_binprm {
 	struct file *file;
 };
 
+/* io_uring */
+struct io_ring_ctx;
+struct io_cqe {
+	int fd;
+};
+struct io_kiocb {
+	struct file *file;
+	__u8 opcode;
+	struct io_cqe cqe;
+	struct io_ring_ctx *ctx;
+};
+struct kiocb {
+	long long ki_pos;
+};
+struct io_rw {
+	struct kiocb kiocb;
+	__u64 addr;
+	__u32 len;
+	int flags;
+};
+struct io_sync {
+	long long len, off;
+	int flags;
+};
+struct io_uring_cqe {
+	int res;
+};
+
 struct seq_file;
 struct bpf_iter_meta {
 	struct seq_file *seq;

@@ -26,6 +26,11 @@ enum call_shape {
 	SHAPE_ADDRESS,	   /* a mapping's address in 0: the drainer knows what is mapped there */
 	SHAPE_COPY,	   /* descriptors in 0 and 2, offset pointers in 1 and 3 */
 	SHAPE_SENDFILE,	   /* output descriptor in 0, input in 1, offset pointer in 2 */
+	SHAPE_NEW_DESCRIPTOR, /* result is a descriptor of a file that was open elsewhere */
+	SHAPE_IO_SUBMIT,   /* io context in 0; as many requests as the result says, by the pointers in 2 */
+	SHAPE_IO_GETEVENTS, /* io context in 0; as many completions as the result says, in 3 */
+	SHAPE_RECVMSG,	   /* may bring descriptors: each is recorded, the call is not */
+	/* from here on: calls with a text */
 	SHAPE_OPEN,	   /* path in 0; result is a descriptor */
 	SHAPE_CREAT,	   /* the same, always truncating */
 	SHAPE_OPENAT,	   /* base in 0, path in 1; result is a descriptor */
@@ -42,7 +47,6 @@ enum call_shape {
 	SHAPE_FORK,	   /* result is a child; once, in the parent */
 	SHAPE_EXEC,	   /* path in 0; when it succeeds, recorded by the exec hook instead */
 	SHAPE_EXECAT,	   /* base in 0, path in 1; the same */
-	SHAPE_RECVMSG,	   /* may bring descriptors */
 };
 
 enum call_stat { CALL_STAT_NONE, CALL_STAT_1, CALL_STAT_2, CALL_STATX_4 }; /* argument that is a struct stat or statx */
@@ -73,7 +77,7 @@ struct config {
 	__u32 cgroup_level[FILTER_MAX];
 	__u32 dev[FILTER_MAX];
 	__u32 hidden_dev[FILTER_MAX]; /* devtmpfs and memfd share tmpfs's magic number */
-	__u32 reserved;
+	__u32 async_class; /* what completed io_uring requests count as */
 };
 
 /* One a CPU, read by the drainer through a mapping. What was seen is either emitted, filtered or dropped. */
@@ -87,7 +91,8 @@ struct counters {
 	__u64 tasks_dropped;	   /* fork, exec or exit records lost */
 	__u64 compat;		   /* 32-bit calls: not recorded */
 	__u64 no_ring;		   /* on a processor that came later */
-	__u64 reserved[120];
+	__u64 async_unknown;	   /* io_uring requests on files of a kind that is not recorded */
+	__u64 reserved[119];
 };
 
 #define TRACKED_PAGE 4096
@@ -103,7 +108,7 @@ struct slot { /* a call that has begun */
 	__u32 dev, generation;
 };
 
-enum rec_type { REC_EVENT = 1, REC_WIDE, REC_PATH, REC_FILE, REC_TASK };
+enum rec_type { REC_EVENT = 1, REC_WIDE, REC_PATH, REC_FILE, REC_TASK, REC_ASYNC };
 
 enum rec_bits {
 	REC_TYPE_MASK = 7,	 /* of the file: 1 regular, 2 directory, 3 symbolic link; 0 none */
@@ -190,6 +195,24 @@ struct rec_task {
 	char comm[COMM_BYTES];
 };
 
+enum rec_async_kind { ASYNC_AIO_BEGIN = 1, ASYNC_AIO_END, ASYNC_URING };
+
+/* A request of libaio (its begin and its end are joined by the drainer) or of io_uring (joined in the kernel). */
+struct rec_async {
+	struct rec_head head;
+	__u32 tid, pid; /* who asked for it */
+	__u64 begin_ns;
+	__u64 key;     /* libaio: the iocb's address */
+	__u64 context; /* io context, or the ring's address */
+	__s64 offset, result;
+	__u64 length;
+	struct rec_id file;
+	__s32 fd;
+	__u32 flags;
+	__u16 kind, opcode; /* IOCB_CMD_*, IORING_OP_* */
+	__u32 parts;
+};
+
 /* From the iterator over descriptor tables: followed by a struct rec_file and its components. */
 struct rec_open {
 	__u32 bytes; /* all of it */
@@ -208,4 +231,5 @@ REC_SIZE_ASSERT(struct rec_wide, 136);
 REC_SIZE_ASSERT(struct rec_path, 208);
 REC_SIZE_ASSERT(struct rec_file, 80);
 REC_SIZE_ASSERT(struct rec_task, 56);
+REC_SIZE_ASSERT(struct rec_async, 104);
 REC_SIZE_ASSERT(struct rec_open, 120);

@@ -121,6 +121,38 @@ static int make_rings(struct recorder *r, uint64_t bytes, char why[RECORDER_WHY]
 	return 0;
 }
 
+static void skip(struct bpf_object *object, const char *program)
+{
+	struct bpf_program *p = bpf_object__find_program_by_name(object, program);
+
+	if (p)
+		bpf_program__set_autoload(p, false);
+}
+
+/* io_uring's tracepoints have changed name and arguments; without any of the known ones requests are not seen (doctor says so). */
+static void choose_uring(struct bpf_object *object)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	int complete = btf ? btf__find_by_name_kind(btf, "btf_trace_io_uring_complete", BTF_KIND_TYPEDEF) : -1;
+	int arguments = 0;
+
+	if (complete > 0) {
+		const struct btf_type *t = btf__type_by_id(btf, btf__type_by_id(btf, (uint32_t)complete)->type);
+
+		t = btf__type_by_id(btf, t->type);
+		arguments = btf_is_func_proto(t) ? btf_vlen(t) : 0; /* with the hook's own first one */
+	}
+	if (!btf || btf__find_by_name_kind(btf, "btf_trace_io_uring_submit_req", BTF_KIND_TYPEDEF) <= 0)
+		skip(object, "on_uring_submit_req");
+	if (!btf || btf__find_by_name_kind(btf, "btf_trace_io_uring_submit_sqe", BTF_KIND_TYPEDEF) <= 0)
+		skip(object, "on_uring_submit_sqe");
+	if (arguments != 4)
+		skip(object, "on_uring_complete_cqe");
+	if (arguments < 6)
+		skip(object, "on_uring_complete_result");
+	btf__free(btf);
+}
+
 static uint32_t power_of_two(uint32_t at_least, uint32_t at_most)
 {
 	uint32_t n = 4096;
@@ -182,7 +214,8 @@ int recorder_open(struct recorder *r, struct config *config, uint64_t ring_bytes
 	    set_size(r->object, "tracked", tracked_pages(r, config)))
 		return because(why, -EINVAL, "the built-in BPF program does not fit this program");
 	if (config->no_latency)
-		bpf_program__set_autoload(bpf_object__find_program_by_name(r->object, "on_sys_enter"), false);
+		skip(r->object, "on_sys_enter");
+	choose_uring(r->object);
 	rc = bpf_object__load(r->object);
 	if (rc) {
 		last_words[strcspn(last_words, "\n")] = 0;
@@ -207,7 +240,9 @@ int recorder_open(struct recorder *r, struct config *config, uint64_t ring_bytes
 /* Not the iterator, and not what hooks call. */
 static bool is_hook(const struct bpf_program *program)
 {
-	return strncmp(bpf_program__section_name(program), "iter/", 5) != 0 && strcmp(bpf_program__name(program), "on_path_exit") != 0;
+	const char *name = bpf_program__name(program);
+
+	return strncmp(bpf_program__section_name(program), "iter/", 5) && strcmp(name, "on_path_exit") && strcmp(name, "on_many_exit");
 }
 
 int recorder_attach(struct recorder *r, char why[RECORDER_WHY])

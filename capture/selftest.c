@@ -93,7 +93,7 @@ bool selftest_note(struct selftest *t, const struct rec_head *record)
 		t->fired[HOOK_END] |= task->kind == TASK_EXIT;
 		return true;
 	}
-	if (record->type == REC_FILE || (e->pid != pid && (!child || e->pid != child)))
+	if (record->type == REC_FILE || record->type == REC_ASYNC || (e->pid != pid && (!child || e->pid != child)))
 		return false;
 	if (e->nr == __NR_openat || e->nr == __NR_close) {
 		t->fired[HOOK_EXIT] = true;

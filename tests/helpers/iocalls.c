@@ -309,6 +309,48 @@ static void descriptors(void)
 	want(CALL1(close, fd), "close fd=%ld file=<%s/a>", fd, dir);
 }
 
+/* A descriptor goes through a socket, with another message in front of it. */
+static void arrivals(void)
+{
+	int pair[2], fd = open("a", O_RDONLY), on = 1, fds[2] = {fd, -1}, got[8];
+	char data = 'x', control[200] = {0};
+	struct iovec part = {&data, 1};
+	struct msghdr m = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = CMSG_SPACE(2 * sizeof(int))};
+	struct cmsghdr *head = CMSG_FIRSTHDR(&m);
+	long pidfd;
+
+	want(fd, "openat fd=AT_FDCWD file=<%s/a> path=\"%s/a\"", dir, dir);
+	if (socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) || setsockopt(pair[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)))
+		exit(1);
+	fds[1] = pair[0];
+	head->cmsg_level = SOL_SOCKET;
+	head->cmsg_type = SCM_RIGHTS;
+	head->cmsg_len = CMSG_LEN(2 * sizeof(int));
+	memcpy(CMSG_DATA(head), fds, sizeof(fds));
+	if (sendmsg(pair[0], &m, 0) != 1)
+		exit(1);
+	m.msg_controllen = sizeof(control);
+	if (recvmsg(pair[1], &m, MSG_CMSG_CLOEXEC) != 1)
+		exit(1);
+	for (head = CMSG_FIRSTHDR(&m); head && head->cmsg_type != SCM_RIGHTS; head = CMSG_NXTHDR(&m, head))
+		;
+	if (!head)
+		exit(1);
+	memcpy(got, CMSG_DATA(head), 2 * sizeof(int));
+	want(got[0], "recv_fd file=<%s/a> flags=0x%x", dir, O_CLOEXEC); /* the socket that came with it is none of ours */
+	want(CALL4(pread64, got[0], buffer, 10, 0), "pread64 fd=%d file=<%s/a> offset=0 length=10", got[0], dir);
+	want(CALL1(close, got[0]), "close fd=%d file=<%s/a>", got[0], dir);
+	close(got[1]);
+	close(pair[0]);
+	close(pair[1]);
+	pidfd = CALL2(pidfd_open, getpid(), 0);
+	got[0] = (int)CALL3(pidfd_getfd, pidfd, fd, 0);
+	want(got[0], "pidfd_getfd fd=%ld fd2=%d file=<%s/a>", pidfd, fd, dir);
+	want(CALL1(close, got[0]), "close fd=%d file=<%s/a>", got[0], dir);
+	close((int)pidfd);
+	want(CALL1(close, fd), "close fd=%d file=<%s/a>", fd, dir);
+}
+
 static void directories(void)
 {
 	long d = open(".", O_RDONLY), r;
@@ -361,6 +403,7 @@ int main(int argc, char **argv)
 	names();
 	attributes();
 	descriptors();
+	arrivals();
 	directories();
 	mappings();
 	want(0, "end");

@@ -256,3 +256,26 @@ SQL
 	run -1 --separate-stderr unshare -m sh -c "mount -t tmpfs -o size=256k none $dir/small && exec timeout 30 '$iorig' capture -o $dir/small/t -- find / -xdev"
 	[[ $(tail -1 <<<"$stderr") == "iorig: cannot write $dir/small/t: No space left on device; what was written before is readable" ]]
 }
+
+@test "libaio and io_uring: the requests are fio's own numbers" {
+	for engine in libaio io_uring; do
+		run -0 timeout 60 "$iorig" capture -o "$trace" -- fio --name=x --filename="$dir/f" --size=2m --bs=4k --rw=randrw --ioengine=$engine \
+			--iodepth=8 --fsync=64 --randseed=7 --output-format=json --output="$dir/json"
+		want=$(jq -r '.jobs[0] | "\(.read.total_ios) \(.write.total_ios)"' "$dir/json")
+		got=$(events "$trace" | awk '/ via=/ { n[$1]++ } END { print n["pread64"], n["pwrite64"] }')
+		[ "$want" = "$got" ]
+		# Each one whole: 4096 of 4096 bytes of that file, in a ring, with a duration.
+		run -0 bash -c "'$iorig' trace dump $trace | grep ' via=' | grep -v 'fsync' | grep -vE '^[0-9.]+\+0\.0*[1-9][0-9]* .* offset=[0-9]+ length=4096 via=[a-z]+ ring=1 = 4096$' | wc -l"
+		[ "$output" = 0 ]
+		[ "$(trailer "$trace" '.lost + .requests_unknown + .completions_unmatched')" = 0 ]
+	done
+}
+
+@test "doctor: what works here, as text and as a document" {
+	run -0 "$iorig" doctor
+	[[ $output == *"ok        sched_process_exec   fires"* ]]
+	run -0 "$iorig" doctor --json
+	[ "$(jq -r '.schema, .capture, ([.checks[] | select(.needed) | .ok] | all)' <<<"$output" | paste -sd' ')" = "iorig.doctor/1 true true" ]
+	run -77 setpriv --reuid 65534 --clear-groups --inh-caps=-all "$iorig" doctor
+	[[ $output == *"NO        privileges           not root"* ]]
+}
