@@ -349,8 +349,10 @@ static void watch(struct session *s, struct sandbox *box)
 
 		if (dirty > s->peak_dirty_bytes)
 			s->peak_dirty_bytes = dirty;
-		if (stop_requested())
+		if (stop_requested()) {
 			s->run.stop = true;
+			wake_all(&s->run);
+		}
 		n = done_so_far(s);
 		now = clock_now_ns();
 		if (now - before_ns >= 1000000000) {

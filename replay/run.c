@@ -19,7 +19,8 @@
 #include "replay/run.h"
 #include "replay/tick.h"
 
-enum { STACK_BYTES = 256 * 1024, BUFFER_LEAST = 64 * 1024, IOV_BYTES = 1024 * 16, REHEARSED = 1 << 17, ROUNDS = 25 };
+enum { STACK_BYTES = 256 * 1024, BUFFER_LEAST = 64 * 1024, IOV_BYTES = 1024 * 16, REHEARSED = 1 << 17, ROUNDS = 25, ROUNDS_LEAST = 3 };
+#define REHEARSAL_NS 500000000ULL /* no further rounds after that */
 #define POPULATE_MOST (1ULL << 20)
 
 static uint64_t longest_write(const struct plan *p)
@@ -65,6 +66,7 @@ int run_init(struct runtime *run, const struct plan *plan, const struct run_opti
 		run->lane[i].plan = &plan->lane[i];
 		run->lane[i].number = i;
 		run->lane[i].wake_at = UINT32_MAX;
+		pthread_mutex_init(&run->lane[i].sleepers_lock, NULL);
 	}
 	if (!getrlimit(RLIMIT_NOFILE, &files)) {
 		files.rlim_cur = files.rlim_max;
@@ -169,13 +171,14 @@ double run_rehearse(struct runtime *run)
 {
 	struct totals aside, *real = run->totals;
 	enum replay_timing timing = run->timing;
+	uint64_t enough_ns = clock_now_ns() + REHEARSAL_NS;
 	double best = 0;
 
 	totals_init(&aside);
 	run->totals = &aside;
 	run->timing = TIMING_ASAP;
 	run->dry = true;
-	for (int round = 0; round < ROUNDS && !run->stop; round++) {
+	for (int round = 0; round < ROUNDS && !run->stop && (round < ROUNDS_LEAST || clock_now_ns() < enough_ns); round++) {
 		uint64_t left = REHEARSED, cpu_ns = 0, n;
 		double ns;
 

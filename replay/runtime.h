@@ -20,7 +20,13 @@ struct lane {
 	/* Read by other lanes: on a cache line of its own. */
 	_Alignas(64) _Atomic uint32_t done; /* operations completed */
 	_Atomic uint32_t wake_at;           /* somebody sleeps until done reaches this; UINT32_MAX: nobody */
-	_Atomic uint32_t bell;              /* what they sleep on */
+	pthread_mutex_t sleepers_lock;
+	struct lane *sleepers;              /* by what they want, least first */
+	/* While it sleeps for another lane. */
+	struct lane *next_sleeper;
+	uint32_t wants;
+	bool listed;
+	_Atomic uint32_t bell;              /* what it sleeps on */
 	/* Its own. */
 	_Alignas(64) struct runtime *run;
 	const struct plan_lane *plan;
@@ -52,7 +58,6 @@ struct runtime {
 	_Atomic bool stop;
 	_Atomic uint32_t running; /* lanes */
 	_Atomic uint64_t finished_ops; /* of lanes that ended */
-	pthread_barrier_t gate;
 	_Atomic uint32_t open_gate; /* 0: wait, 1: go; futex */
 	struct totals *totals;
 	int error; /* why lanes could not be started */
@@ -65,6 +70,8 @@ int64_t execute(struct lane *l, const struct plan_op *op);
 bool wait_for_edges(struct lane *l, uint32_t edges);
 /* After an operation: tells lanes that sleep. */
 void lane_publish(struct lane *l, uint32_t done);
+/* run->stop was set: nobody sleeps on. */
+void wake_all(struct runtime *run);
 
 /* The body of a lane's thread; also the dry run. */
 void lane_run(struct lane *l);

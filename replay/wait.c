@@ -1,14 +1,12 @@
 /* Waiting for operations of other lanes, and telling those that wait. */
-#include <limits.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
-#include <time.h>
 
 #include "replay/call.h"
 #include "replay/runtime.h"
 #include "replay/tick.h"
 
-enum { SPIN_NS = 2000, PATIENCE_NS = 100000000 };
+enum { SPIN_NS = 2000 };
 
 static bool reached(const struct lane *other, uint32_t sequence)
 {
@@ -26,16 +24,44 @@ static void barrier_everywhere(const struct lane *l)
 		CALL3(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
 }
 
+static void list(struct lane *l, struct lane *other, uint32_t sequence)
+{
+	struct lane **at = &other->sleepers;
+
+	pthread_mutex_lock(&other->sleepers_lock);
+	while (*at && (*at)->wants <= sequence)
+		at = &(*at)->next_sleeper;
+	l->wants = sequence;
+	l->next_sleeper = *at;
+	l->listed = true;
+	*at = l;
+	atomic_store(&other->wake_at, other->sleepers->wants);
+	pthread_mutex_unlock(&other->sleepers_lock);
+}
+
+static void unlist(struct lane *l, struct lane *other)
+{
+	struct lane **at = &other->sleepers;
+
+	pthread_mutex_lock(&other->sleepers_lock);
+	while (l->listed && *at != l)
+		at = &(*at)->next_sleeper;
+	if (l->listed)
+		*at = l->next_sleeper;
+	l->listed = false;
+	atomic_store(&other->wake_at, other->sleepers ? other->sleepers->wants : UINT32_MAX);
+	pthread_mutex_unlock(&other->sleepers_lock);
+}
+
 static void sleep_for(struct lane *l, struct lane *other, uint32_t sequence)
 {
-	struct timespec patience = {.tv_nsec = PATIENCE_NS};
-	uint32_t bell = atomic_load(&other->bell), at = atomic_load(&other->wake_at);
+	uint32_t bell = atomic_load(&l->bell);
 
-	while (sequence < at && !atomic_compare_exchange_weak(&other->wake_at, &at, sequence))
-		;
+	list(l, other, sequence);
 	barrier_everywhere(l);
-	if (!reached(other, sequence))
-		CALL4(SYS_futex, &other->bell, FUTEX_WAIT_PRIVATE, bell, &patience);
+	while (!reached(other, sequence) && !atomic_load(&l->run->stop) && atomic_load(&l->bell) == bell)
+		CALL4(SYS_futex, &l->bell, FUTEX_WAIT_PRIVATE, bell, NULL);
+	unlist(l, other);
 }
 
 static bool wait_for_one(struct lane *l, const struct plan_edge *edge)
@@ -69,11 +95,31 @@ bool wait_for_edges(struct lane *l, uint32_t edges)
 	return false;
 }
 
-static void __attribute__((noinline)) ring(struct lane *l)
+static void ring(struct lane *sleeper)
 {
-	atomic_store(&l->wake_at, UINT32_MAX);
-	atomic_fetch_add(&l->bell, 1);
-	CALL3(SYS_futex, &l->bell, FUTEX_WAKE_PRIVATE, INT_MAX);
+	atomic_fetch_add(&sleeper->bell, 1);
+	CALL3(SYS_futex, &sleeper->bell, FUTEX_WAKE_PRIVATE, 1);
+}
+
+/* Exactly those that want no more than is done: thousands may sleep for their creator. */
+static void __attribute__((noinline)) wake_sleepers(struct lane *l, uint32_t done)
+{
+	pthread_mutex_lock(&l->sleepers_lock);
+	while (l->sleepers && l->sleepers->wants <= done) {
+		struct lane *sleeper = l->sleepers;
+
+		l->sleepers = sleeper->next_sleeper;
+		sleeper->listed = false;
+		ring(sleeper);
+	}
+	atomic_store(&l->wake_at, l->sleepers ? l->sleepers->wants : UINT32_MAX);
+	pthread_mutex_unlock(&l->sleepers_lock);
+}
+
+void wake_all(struct runtime *run)
+{
+	for (uint32_t i = 0; i < run->plan->lanes; i++)
+		ring(&run->lane[i]);
 }
 
 void lane_publish(struct lane *l, uint32_t done)
@@ -83,6 +129,6 @@ void lane_publish(struct lane *l, uint32_t done)
 		atomic_thread_fence(memory_order_seq_cst);
 	else
 		atomic_signal_fence(memory_order_seq_cst);
-	if (done >= atomic_load_explicit(&l->wake_at, memory_order_relaxed))
-		ring(l);
+	if (__builtin_expect(done >= atomic_load_explicit(&l->wake_at, memory_order_relaxed), 0))
+		wake_sleepers(l, done);
 }

@@ -399,6 +399,16 @@ dependent() {
 	[ "$(find root -type f | wc -l)" = 1000 ]
 }
 
+@test "a thousand processes one after the other, each with what its parent had open" {
+	awk 'BEGIN { print "file 1 mode=0100644 size=1000 path=\"/f\""; print "thread 1 tid=1"; print "0.5 1 openat path=\"/f\" file=1 = 3"; t = 1
+		for (p = 2; p <= 1001; p++) { printf "%.6f 1 fork = %d\nthread %d tid=%d parent=1\n", t, p, p, p
+			printf "%.6f %d read fd=3 file=1 offset=%d length=1 = %d\n", t + 0.001, p, p - 2, 1
+			printf "%.6f %d exit\n%.6f 1 newfstatat path=\"/f\" file=1\n", t + 0.002, p, t + 0.003; t += 0.01 } }' | build
+	good
+	# Sleepers are woken one by one: a thousand times all of them would take a minute.
+	jq -e '.self.threads == 1001 and .elapsed_ns < 10e9' run/run.json
+}
+
 # ---- pace ------------------------------------------------------------------------------------------------------------------------
 
 paced() {
