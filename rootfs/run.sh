@@ -77,7 +77,7 @@ add_pxe()
 	ip tuntap add tap0 mode tap
 	ip addr add "$address/24" dev tap0
 	ip link set tap0 up
-	ip addr add fd77::1/64 dev tap0 nodad
+	ip addr add fd77::1/64 dev tap0 nodad 2>/dev/null || say "no IPv6 here: iPXE will wait 15 s for a router that does not come"
 	"$IORIG_PROGRAM" serve --dir "$IORIG_DIR" --image "$IORIG_IMAGE" --bind "$address" --port "$port" --interface tap0 --pxe \
 		${keys:+--kernel-append "$keys"} >&2 &
 	server=$!
