@@ -132,10 +132,12 @@ static int verify_again(struct attempt *a)
 static void keep_words(const struct attempt *a, const char *title, const struct proc_result *got)
 {
 	_cleanup_free_ char *path = file_of(a, "log.txt");
-	_cleanup_fclose_ FILE *f = fopen(path, "ae");
+	FILE *f = fopen(path, "ae");
 
-	if (f)
-		fprintf(f, "== %s: status %d after %.1f s\n%s%s", title, got->status, (double)got->elapsed_ns / 1e9, got->out, got->err);
+	if (!f)
+		return;
+	fprintf(f, "== %s: status %d after %.1f s\n%s%s", title, got->status, (double)got->elapsed_ns / 1e9, got->out, got->err);
+	fclose(f);
 }
 
 /* What a failed replay says: its run document's reason, else its last words. */

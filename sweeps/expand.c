@@ -358,8 +358,9 @@ static int expand_matrix(struct expander *x)
 	int rc = 0;
 
 	x->cells->raw = json_object_size(x->matrix) ? 1 : 0;
-	json_object_foreach((json_t *)x->matrix, knob, values)
+	json_object_foreach((json_t *)x->matrix, knob, values) {
 		x->cells->raw *= json_array_size(values);
+	}
 	for (i = 0; i < x->cells->raw && !rc; i++) {
 		_cleanup_json_ json_t *set = combination(x, i);
 

@@ -98,13 +98,12 @@ static int check_name(const struct sweep *s, char **why)
 /* A file named in a document is relative to that document. */
 static char *beside(const char *document, const char *file)
 {
-	_cleanup_free_ char *folder = strdup(document);
-	char *slash = folder ? strrchr(folder, '/') : NULL, *path = NULL;
+	const char *slash = strrchr(document, '/');
+	char *path;
 
 	if (*file == '/' || !slash)
 		return strdup(file);
-	*slash = 0;
-	return asprintf(&path, "%s/%s", folder, file) < 0 ? NULL : path;
+	return asprintf(&path, "%.*s/%s", (int)(slash - document), document, file) < 0 ? NULL : path;
 }
 
 static int read_trace(struct sweep *s, const char *path, const char *given, char **why)

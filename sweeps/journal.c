@@ -30,10 +30,12 @@ static bool is_terminal(const char *ev)
 
 static void read_boot_id(char boot[40])
 {
-	_cleanup_fclose_ FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
+	FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
 
 	if (!f || fscanf(f, "%39s", boot) != 1)
 		snprintf(boot, 40, "unknown");
+	if (f)
+		fclose(f);
 }
 
 /* *whole: how many bytes of the file are whole lines. */

@@ -71,11 +71,13 @@ int plan_estimate(const struct sweep *sweep, const json_t *plan, struct plan_est
 	if (rc)
 		return rc;
 	e->run_s = SETUP_S + (e->trace_s > 0 ? e->trace_s : 0);
-	json_array_foreach((json_t *)runs, i, run)
+	json_array_foreach((json_t *)runs, i, run) {
 		e->total_s += e->run_s + fio_s * (double)(json_array_size(json_object_get(run, "fio")) +
 							   json_array_size(json_object_get(run, "raw")));
-	json_array_foreach(json_at(sweep->doc, "box.disks"), i, disk)
+	}
+	json_array_foreach(json_at(sweep->doc, "box.disks"), i, disk) {
 		e->disk_bytes += json_number(disk, "loop_gib", 0) * 1073741824.0;
+	}
 	return 0;
 }
 

@@ -181,7 +181,7 @@ wait_for() {
 @test "a sweep on loop files: every run counts, everything is given back" {
 	need_root
 	before=$(machine)
-	sweep s.json '.fio = {"jobs": ["seq-1m"], "on": ["cells", "raw"], "blocks": 1, "runtime_s": 0.3, "size_mib": 8} | .plan.warmup = true'
+	sweep s.json '.fio = {"jobs": ["seq-1m"], "on": ["cells", "raw"], "blocks": 1, "runtime_s": 0.3, "size_mib": 8} | .plan.warmup = true | .plan.confirm = {"blocks": 2}'
 	run -0 --separate-stderr "$iorig" sweep run "$t/s.json" --out "$t/d"
 	[ -z "$output" ]
 	[[ ${stderr_lines[0]} == "iorig: run 1/4 block 1 "* ]]
@@ -224,7 +224,7 @@ $t/d/disks/disk0.img" ]
 	# A fresh round for the leader.
 	run -0 --separate-stderr "$iorig" sweep confirm "$t/d" --top 1 --out "$t/e"
 	[ "$(jq -r '[.name, .seed, (.cells | map(.label) | join(",")), .blocks_max] | join(" ")' "$t/e/plan.json")" = \
-		"small-confirm 4 control,scheduler=none 6" ]
+		"small-confirm 4 control,scheduler=none 2" ]
 	[ "$(machine)" = "$before" ]
 }
 
