@@ -91,6 +91,13 @@ out=$(apply ext4-safe --work $work --set raid.chunk_kb=48 $disks) && rc=0 || rc=
 has "mdadm refuses a crooked chunk" "unsupported: raid.level: mdadm: " "$out"
 is "and that is a failure" 1 $rc
 
+# No barriers on an array: md still flushes for its own superblock and bitmap, which is not the file system's doing.
+for level in raid1 raid5 raid10; do
+	out=$(apply ext4-safe --work $work --set raid.level=$level --set raid.layout=null --set raid.bitmap=internal --set fs.barrier=false $disks) && rc=0 || rc=$?
+	is "nobarrier is in force on $level" 0 $rc
+	[ $rc = 0 ] || { echo "$out"; jq -c .effect $work/apply.json; }
+done
+
 # xfs without barriers: the kernel's own words.
 out=$(apply xfs-safe --work $work --set fs.barrier=false $disks) && rc=0 || rc=$?
 has "xfs has no nobarrier" "unsupported: fs.barrier: " "$out"

@@ -39,6 +39,10 @@ theme() {
 	theme "fsyncs flush the members" 1
 }
 
+@test "barriers that are off are seen to be off, whatever the array flushes for itself" {
+	theme "nobarrier is in force" 3
+}
+
 @test "bfq on the array is not-applied, xfs nobarrier unsupported" {
 	theme "bfq on the array fails" 1
 	theme "as not-applied" 1
