@@ -35,7 +35,7 @@ int script_become(const char *name, const char *const args[])
 	if (!share || asprintf(&path, "%s/rootfs/%s", share, name) < 0)
 		return EXIT_FAILED;
 	argv[1] = path;
-	for (; args[n] && n < ARGS_MAX; n++)
+	for (; n < ARGS_MAX && args[n]; n++)
 		argv[n + 2] = args[n];
 	execvp("sh", (char *const *)argv);
 	return fail(EXIT_FAILED, "cannot start sh for %s: %s", path, strerror(errno));
