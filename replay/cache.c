@@ -81,18 +81,18 @@ static void look_at(const struct plan *p, const struct plan_entry *e, uint64_t *
 {
 	_cleanup_close_ int fd = open_entry(p, e);
 	uint64_t bytes = e->size < SAMPLE_BYTES ? e->size : SAMPLE_BYTES, n = (bytes + PAGE_BYTES - 1) / PAGE_BYTES;
-	_cleanup_free_ unsigned char *in = NULL;
-	void *map;
+	void *map = fd < 0 ? MAP_FAILED : mmap(NULL, bytes, PROT_READ, MAP_SHARED, fd, 0);
+	unsigned char in[4096]; /* a part at a time */
 
-	if (fd < 0)
-		return;
-	in = malloc(n);
-	map = mmap(NULL, bytes, PROT_READ, MAP_SHARED, fd, 0);
 	if (map == MAP_FAILED)
 		return;
-	if (in && !mincore(map, bytes, in)) {
-		*pages += n;
-		for (uint64_t i = 0; i < n; i++)
+	for (uint64_t at = 0; at < n; at += sizeof(in)) {
+		uint64_t part = n - at < sizeof(in) ? n - at : sizeof(in);
+
+		if (mincore((char *)map + at * PAGE_BYTES, part * PAGE_BYTES, in))
+			break;
+		*pages += part;
+		for (uint64_t i = 0; i < part; i++)
 			*resident += in[i] & 1;
 	}
 	munmap(map, bytes);

@@ -366,6 +366,22 @@ static void record(struct compiler *c, const struct trace_record *r)
 	}
 }
 
+static int open_parts(struct plan *p)
+{
+	struct {
+		struct spool *spool;
+		size_t bytes;
+	} part[] = {{&p->spool_op, sizeof(struct plan_op)},
+		    {&p->spool_event, sizeof(uint64_t)},
+		    {&p->spool_args, sizeof(struct plan_args)},
+		    {&p->spool_edge, sizeof(struct plan_edge)}};
+	int rc = 0;
+
+	for (size_t i = 0; i < sizeof(part) / sizeof(part[0]) && !rc; i++)
+		rc = spool_open(part[i].spool, part[i].bytes);
+	return rc;
+}
+
 static int map_parts(struct plan *p)
 {
 	p->ops = p->spool_op.n;
@@ -408,7 +424,7 @@ int plan_compile(struct plan *plan, const struct record_source *source, const st
 {
 	struct compiler *c = calloc(1, sizeof(*c));
 	struct trace_record r;
-	int rc = 0;
+	int rc;
 
 	*plan = (struct plan){0};
 	if (!c)
@@ -420,10 +436,7 @@ int plan_compile(struct plan *plan, const struct record_source *source, const st
 	model_init(&c->model, &c->strings);
 	c->model.file = grow(c->model.file, &c->model.files_room, 1, sizeof(*c->model.file));
 	c->thread = grow(c->thread, &c->threads_room, 1, sizeof(*c->thread));
-	if (!c->order)
-		rc = -ENOMEM;
-	rc = spool_open(&plan->spool_op, sizeof(struct plan_op)) ?: spool_open(&plan->spool_event, sizeof(uint64_t)) ?:
-	     spool_open(&plan->spool_args, sizeof(struct plan_args)) ?: spool_open(&plan->spool_edge, sizeof(struct plan_edge)) ?: rc;
+	rc = c->order ? open_parts(plan) : -ENOMEM;
 	while (!rc && source->next(source->self, &r)) {
 		record(c, &r);
 		rc = c->error;

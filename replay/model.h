@@ -92,6 +92,10 @@ void model_release(struct model *m);
 /* Learns a file definition. path and target are texts of the trace; they are copied. */
 void model_define(struct model *m, const struct trace_file *file, const char *path, const char *target);
 
+/* For the parts of the model: the name existed at the start and leads to object; unknown directories on the way are made with must_exist. */
+void model_existed(struct model *m, uint32_t name, uint32_t object);
+void model_walk_existing(struct model *m, const char *path, bool follow, bool must_exist, struct where *where);
+
 /* Walks the path through what is known, following symbolic links (the last one only with follow). Creates unknown names on its way. */
 void model_walk(struct model *m, const char *path, bool follow, struct where *where);
 

@@ -17,7 +17,7 @@ static void sleep_until(uint64_t target_ns)
 /* How late a sleeper wakes here: the 90th percentile of some naps, within bounds. Called with the lanes' timer slack. */
 uint64_t pace_calibrate(void)
 {
-	uint64_t late[20];
+	uint64_t late[20] = {0};
 
 	for (int i = 0; i < 20; i++) {
 		uint64_t target = clock_now_ns() + 200000, now;

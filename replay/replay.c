@@ -2,10 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/statvfs.h>
-#include <sys/sysinfo.h>
 #include <time.h>
 
 #include "lib/cleanup.h"
@@ -15,18 +12,12 @@
 #include "lib/log.h"
 #include "lib/outfile.h"
 #include "lib/progress.h"
-#include "lib/sha256.h"
 #include "lib/stop.h"
 #include "replay/compile.h"
-#include "replay/document.h"
-#include "replay/sandbox.h"
+#include "replay/session.h"
 #include "replay/tick.h"
 
-static struct {
-	const char *root, *timing, *order, *engine, *cache, *out;
-	double speed, max_mismatch;
-	bool prepare_only, prepared, clean, json;
-} opt = {.timing = "asap", .order = "resource", .engine = "traced", .cache = "cold", .speed = 1, .max_mismatch = 0.1};
+static struct replay_options opt = {.timing = "asap", .order = "resource", .engine = "traced", .cache = "cold", .speed = 1, .max_mismatch = 0.1};
 
 static const struct option_row rows[] = {
 	{"root", 'r', "DIR", OPT_STRING, &opt.root, "an empty directory; everything happens in there"},
@@ -42,25 +33,6 @@ static const struct option_row rows[] = {
 	{"output", 'o', "RUNDIR", OPT_STRING, &opt.out, "write run.json and run.hist there"},
 	{"json", 0, NULL, OPT_FLAG, &opt.json, "print run.json"},
 	{0},
-};
-
-struct session {
-	const char *trace;
-	char sha256[SHA256_HEX];
-	int root_fd;
-	struct plan plan;
-	struct totals totals;
-	struct runtime run;
-	struct run_result result;
-	struct state_work state;
-	struct tree_result tree;
-	struct run_report report;
-	struct system_disks disks;
-	uint64_t peak_dirty_bytes;
-	double resident_ratio;
-	enum replay_cache cache;
-	enum replay_timing timing;
-	enum order_mode order;
 };
 
 /* ---- options --------------------------------------------------------------------------------------------------------------- */
@@ -131,11 +103,6 @@ static void compile_progress(void *context, uint64_t events)
 	progress_update(context, events, "%llu events", (unsigned long long)events);
 }
 
-static int interrupted(void)
-{
-	return fail(EXIT_FAILED, "interrupted by signal %d; no run document was written", stop_signal());
-}
-
 static int compile(struct session *s)
 {
 	struct trace_error error = {0};
@@ -155,7 +122,7 @@ static int compile(struct session *s)
 	trace_reader_close(reader);
 	s->report.compile_ns = clock_now_ns() - began;
 	if (stop_requested())
-		return interrupted();
+		return session_interrupted();
 	if (rc)
 		return fail(EXIT_FAILED, "%s: cannot store the plan in $TMPDIR or /var/tmp: %s", s->trace, strerror(-rc));
 	if (error.status == TRACE_TRUNCATED)
@@ -166,148 +133,6 @@ static int compile(struct session *s)
 		warn("%s: %llu events were lost while it was recorded; results may differ for that", s->trace,
 		     (unsigned long long)s->plan.lost);
 	return EXIT_DONE;
-}
-
-/* ---- the starting state ---------------------------------------------------------------------------------------------------- */
-
-/* Runs a phase in the sandbox and shows how far it is. */
-static int in_sandbox(struct session *s, int (*function)(void *), const char *what, uint64_t total, const _Atomic uint64_t *done)
-{
-	struct sandbox box;
-	struct progress progress;
-	long nap_ns = 200000;
-	int rc = sandbox_start(&box, s->root_fd, function, s);
-
-	if (rc)
-		return rc;
-	progress_start(&progress, what, total);
-	while (!box.done) {
-		nanosleep(&(struct timespec){.tv_nsec = nap_ns}, NULL);
-		nap_ns += nap_ns < 20000000 ? nap_ns : 0;
-		if (stop_requested())
-			s->run.stop = true;
-		if (done)
-			progress_update(&progress, *done, " ");
-	}
-	progress_finish(&progress);
-	return sandbox_join(&box);
-}
-
-static int create_phase(void *context)
-{
-	return state_create(&((struct session *)context)->state);
-}
-
-static int verify_phase(void *context)
-{
-	return state_verify(&((struct session *)context)->state);
-}
-
-static int check_room(struct session *s, struct state_need need)
-{
-	struct statvfs fs;
-
-	if (fstatvfs(s->root_fd, &fs))
-		return fail(EXIT_FAILED, "--root %s: %s", opt.root, strerror(errno));
-	if (need.bytes / fs.f_frsize > fs.f_bavail)
-		return fail(EXIT_FAILED, "--root %s: the starting state needs %.1f MiB and %.1f MiB are free; give a larger file system", opt.root,
-			    (double)need.bytes / 1048576, (double)fs.f_bavail * (double)fs.f_frsize / 1048576);
-	if (fs.f_files && need.inodes > fs.f_favail)
-		return fail(EXIT_FAILED, "--root %s: the starting state needs %llu inodes and %llu are free; give a larger file system", opt.root,
-			    (unsigned long long)need.inodes, (unsigned long long)fs.f_favail);
-	return EXIT_DONE;
-}
-
-static int state_failed(struct session *s, int rc)
-{
-	if (stop_requested())
-		return interrupted();
-	if (s->state.error.path)
-		return fail(EXIT_FAILED, "--root %s: %s %s: %s", opt.root, s->state.error.what, s->state.error.path, strerror(-rc));
-	return fail(EXIT_FAILED, "--root %s: cannot enter the sandbox (chroot): %s", opt.root, strerror(-rc));
-}
-
-static int prepare(struct session *s)
-{
-	struct state_need need = state_need(&s->plan);
-	uint64_t began = clock_now_ns();
-	int rc;
-
-	s->state = (struct state_work){.plan = &s->plan, .pool = s->run.pool, .pool_bytes = s->run.pool_bytes, .stop = &s->run.stop};
-	if (!opt.prepared) {
-		rc = check_room(s, need);
-		if (rc)
-			return rc;
-		rc = in_sandbox(s, create_phase, "prepare", need.bytes, &s->state.done);
-		if (rc)
-			return state_failed(s, rc);
-	}
-	rc = in_sandbox(s, verify_phase, "verify", 0, NULL);
-	if (rc)
-		return state_failed(s, rc);
-	if (syncfs(s->root_fd))
-		return fail(EXIT_FAILED, "--root %s: cannot write the starting state back: %s", opt.root, strerror(errno));
-	s->report.prepare_ns = clock_now_ns() - began;
-	return EXIT_DONE;
-}
-
-/* ---- the page cache -------------------------------------------------------------------------------------------------------- */
-
-static int forget_phase(void *context)
-{
-	cache_forget(&((struct session *)context)->plan);
-	return 0;
-}
-
-static int fill_phase(void *context)
-{
-	struct session *s = context;
-
-	cache_fill(&s->plan, s->cache == CACHE_HOT);
-	return 0;
-}
-
-static int look_phase(void *context)
-{
-	struct session *s = context;
-
-	s->resident_ratio = cache_resident_ratio(&s->plan);
-	return 0;
-}
-
-/* The plan itself must be in memory, whatever was dropped. */
-static void keep_plan(const struct plan *p)
-{
-	const struct spool *parts[] = {&p->spool_op, &p->spool_args, &p->spool_edge};
-	struct sysinfo box;
-	uint64_t bytes = 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
-		bytes += parts[i]->map_bytes;
-	if (sysinfo(&box))
-		return;
-	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
-		if (parts[i]->map)
-			madvise(parts[i]->map, parts[i]->map_bytes,
-				bytes < (uint64_t)box.totalram * box.mem_unit / 8 ? MADV_POPULATE_READ : MADV_WILLNEED);
-}
-
-static int set_cache(struct session *s)
-{
-	int rc = 0;
-
-	if (s->cache == CACHE_TRACED && !s->plan.resident_n)
-		warn("the trace does not tell what was cached; starting cold (capture with --cache)");
-	if (s->cache != CACHE_HOT) {
-		rc = in_sandbox(s, forget_phase, "cache", 0, NULL);
-		if (!rc && (rc = cache_drop(s->root_fd)))
-			warn("cannot drop the page cache (%s); only the trace's own files were dropped", strerror(-rc));
-	}
-	if (s->cache != CACHE_COLD)
-		in_sandbox(s, fill_phase, "cache", 0, NULL);
-	in_sandbox(s, look_phase, "cache", 0, NULL);
-	keep_plan(&s->plan);
-	return stop_requested() ? interrupted() : EXIT_DONE;
 }
 
 /* ---- the replay ------------------------------------------------------------------------------------------------------------ */
@@ -403,7 +228,7 @@ static int replay(struct session *s)
 	}
 	s->report.cpu_s = cpu_seconds() - cpu_s;
 	if (stop_requested())
-		return interrupted();
+		return session_interrupted();
 	if (rc)
 		return fail(EXIT_FAILED, "replay stopped: %s: %s", s->result.why ? s->result.why : "sandbox", strerror(-rc));
 	began = clock_now_ns();
@@ -414,7 +239,7 @@ static int replay(struct session *s)
 	s->report.system = system_document(&before, &after, s->peak_dirty_bytes);
 	getrusage(RUSAGE_SELF, &usage);
 	s->report.rss_bytes = (uint64_t)usage.ru_maxrss * 1024;
-	rc = in_sandbox(s, tree_phase, "compare", 0, NULL);
+	rc = session_in_sandbox(s, tree_phase, "compare", 0, NULL);
 	return rc ? fail(EXIT_FAILED, "--root %s: cannot read the final tree: %s", opt.root, strerror(-rc)) : EXIT_DONE;
 }
 
@@ -521,16 +346,17 @@ static int session_run(struct session *s)
 	rc = run_init(&s->run, &s->plan, &options, &s->totals, s->root_fd);
 	if (rc)
 		return fail(EXIT_FAILED, "not enough memory for %u lanes: %s", s->plan.lanes, strerror(-rc));
-	rc = prepare(s);
+	s->opt = opt;
+	rc = session_prepare(s);
 	if (rc || opt.prepare_only)
 		return rc;
 	tick_calibrate();
-	rc = set_cache(s);
+	rc = session_set_cache(s);
 	if (!rc)
 		rc = replay(s);
 	if (!rc)
 		rc = report(s);
-	if (opt.clean && in_sandbox(s, clean_phase, "clean", 0, NULL))
+	if (opt.clean && session_in_sandbox(s, clean_phase, "clean", 0, NULL))
 		warn("--root %s: not everything could be removed", opt.root);
 	return rc;
 }

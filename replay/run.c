@@ -169,13 +169,15 @@ static int rehearse_lane(struct runtime *run, const struct plan_lane *from, uint
 
 double run_rehearse(struct runtime *run)
 {
-	struct totals aside, *real = run->totals;
+	struct totals *aside = calloc(1, sizeof(*aside)), *real = run->totals;
 	enum replay_timing timing = run->timing;
 	uint64_t enough_ns = clock_now_ns() + REHEARSAL_NS;
 	double best = 0;
 
-	totals_init(&aside);
-	run->totals = &aside;
+	if (!aside)
+		return 0;
+	totals_init(aside);
+	run->totals = aside;
 	run->timing = TIMING_ASAP;
 	run->dry = true;
 	for (int round = 0; round < ROUNDS && !run->stop && (round < ROUNDS_LEAST || clock_now_ns() < enough_ns); round++) {
@@ -194,7 +196,8 @@ double run_rehearse(struct runtime *run)
 	run->timing = timing;
 	run->totals = real;
 	run->finished_ops = 0;
-	totals_release(&aside);
+	totals_release(aside);
+	free(aside);
 	return best;
 }
 

@@ -151,8 +151,8 @@ static int remove_in(int fd)
 			continue;
 		if (!unlinkat(dirfd(d), e->d_name, 0))
 			continue;
-		rc = remove_in(openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) ?: rc;
-		if (unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR) && !rc)
+		remove_in(openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+		if (unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR))
 			rc = -errno;
 	}
 	if (d)

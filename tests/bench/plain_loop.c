@@ -3,13 +3,16 @@
  *
  *	plain_loop FILE random|sequential|fstat COUNT BYTES_OF_FILE     prints the loop's CPU time in ns
  *	plain_loop offsets random|sequential COUNT BYTES_OF_FILE        prints its offsets, one a line
+ *	plain_loop cpu COMMAND...                                        runs it, prints the CPU time of the whole process in ms
  */
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -34,6 +37,24 @@ static uint64_t *offsets(int is_random, uint64_t count, uint64_t bytes)
 	return o;
 }
 
+static int cpu_of(char **argv)
+{
+	struct rusage u;
+	pid_t child = fork();
+	int status;
+
+	if (!child) {
+		if (!freopen("/dev/null", "w", stdout))
+			_exit(127);
+		execvp(argv[0], argv);
+		_exit(127);
+	}
+	if (child < 0 || wait4(child, &status, 0, &u) != child || status)
+		return 1;
+	printf("%ld\n", (long)((u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000 + (u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1000));
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t count, *o, began;
@@ -41,6 +62,8 @@ int main(int argc, char **argv)
 	struct stat st;
 	int fd;
 
+	if (argc > 2 && !strcmp(argv[1], "cpu"))
+		return cpu_of(argv + 2);
 	if (argc != 5)
 		return 2;
 	count = strtoull(argv[3], NULL, 10);

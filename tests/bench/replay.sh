@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/bin/sh
 # What replaying costs: a plain C loop, `iorig replay` and `fio --read_iolog` do the same operations on the same page-cached file,
 # interleaved. CPU time, since wall time on a shared machine says nothing.
 #   OPS=2000000 ROUNDS=7 tests/bench/replay.sh
@@ -33,10 +33,8 @@ make_iolog() { # KIND
 	printf '%d %s close\n' $((OPS + 1)) "$work/root/big"
 }
 
-cpu_of() { # COMMAND...: its user and system time in ms, in $cpu
-	local TIMEFORMAT='%U %S' times
-	times=$({ time "$@" >"$work/out" 2>"$work/err"; } 2>&1) || { cat "$work/err" >&2; exit 1; }
-	cpu=$(awk '{ printf "%.0f", ($1 + $2) * 1000 }' <<<"$times")
+cpu_of() { # COMMAND...: its user and system time in ms
+	"$work/loop" cpu "$@" 2>"$work/err" || { cat "$work/err" >&2; exit 1; }
 }
 
 spread() { # numbers on stdin: median and range
@@ -51,14 +49,13 @@ for kind in random sequential fstat; do
 	: >"$work/loop_ratio" && : >"$work/fio_ratio" && : >"$work/own"
 	for _ in $(seq "$ROUNDS"); do
 		before=$("$work/loop" "$work/root/big" "$kind" "$OPS" "$bytes")
-		cpu_of bin/iorig replay "$work/$kind.iotrace" --root "$work/root" --prepared --cache hot -o "$work/run"
-		iorig_ms=$cpu
+		iorig_ms=$(cpu_of bin/iorig replay "$work/$kind.iotrace" --root "$work/root" --prepared --cache hot -o "$work/run")
 		after=$("$work/loop" "$work/root/big" "$kind" "$OPS" "$bytes")
 		jq -r --argjson before "$before" --argjson after "$after" '($before + $after) / 2 / (.self.cpu_s * 1e9)' "$work/run/run.json" >>"$work/loop_ratio"
 		jq -r .self.ns_per_op "$work/run/run.json" >>"$work/own"
 		if [ "$kind" != fstat ]; then
-			cpu_of fio --name=r --ioengine=psync --read_iolog="$work/iolog" --replay_no_stall=1 --invalidate=0 --output-format=terse
-			awk -v f="$cpu" -v i="$iorig_ms" 'BEGIN { print f / i }' >>"$work/fio_ratio"
+			fio_ms=$(cpu_of fio --name=r --ioengine=psync --read_iolog="$work/iolog" --replay_no_stall=1 --invalidate=0 --output-format=terse)
+			awk -v f="$fio_ms" -v i="$iorig_ms" 'BEGIN { print f / i }' >>"$work/fio_ratio"
 		fi
 	done
 	printf '%-10s %d operations, %d rounds: loop/iorig %s' "$kind" "$OPS" "$ROUNDS" "$(spread <"$work/loop_ratio")"

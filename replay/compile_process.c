@@ -1,0 +1,131 @@
+/* Threads and processes: whose descriptor table is whose, and which lane starts after what. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+
+#include "replay/compiler.h"
+
+static void creator(struct compiler *c, struct thread *t, const struct thread *parent)
+{
+	if (parent->lane == PLAN_NONE) {
+		/* It had nothing to do yet itself: what its own creator did comes first. */
+		t->fork_lane = parent->fork_lane;
+		t->fork_sequence = parent->fork_sequence;
+		t->fork_ns = parent->fork_ns;
+		return;
+	}
+	t->fork_lane = parent->lane;
+	t->fork_sequence = c->plan->lane[parent->lane].operations;
+	t->fork_ns = c->lane[parent->lane].last_end_ns;
+}
+
+void compile_record_thread(struct compiler *c, const struct trace_thread *thread)
+{
+	uint32_t *clone, parent_pid = 0;
+	struct thread *t;
+
+	c->thread = grow(c->thread, &c->threads_room, (size_t)thread->id + 1, sizeof(*c->thread));
+	t = &c->thread[thread->id];
+	*t = (struct thread){.tid = thread->tid, .pid = thread->pid, .lane = PLAN_NONE, .fork_lane = PLAN_NONE, .alive = true};
+	clone = map_get(&c->clones, thread->tid);
+	if (clone && *clone) {
+		const struct clone *seen = &c->clone[*clone - 1];
+
+		t->fork_lane = seen->lane;
+		t->fork_sequence = seen->sequence;
+		t->fork_ns = seen->at_ns;
+		*clone = 0;
+	} else if (thread->parent && thread->parent < thread->id) {
+		creator(c, t, &c->thread[thread->parent]);
+	}
+	if (thread->parent && thread->parent < thread->id)
+		parent_pid = c->thread[thread->parent].pid;
+	handles_process(&c->handles, thread->pid, parent_pid == thread->pid ? 0 : parent_pid, false);
+	(*map_put(&c->living, thread->pid))++;
+	*map_put(&c->by_tid, thread->tid) = thread->id;
+}
+
+void compile_record_fd(struct compiler *c, const struct trace_fd *fd)
+{
+	uint32_t object = fd->file < c->model.files_room ? model_object_of(&c->model, fd->file) : 0, slot, *known;
+
+	if (fd->fd < 0 || fd->fd >= HANDLES_FD_MAX || !fd->file || fd->file >= c->model.files_room)
+		return;
+	handles_process(&c->handles, fd->pid, 0, false);
+	known = map_put(&c->fds_by_description, fd->description);
+	if (*known && fd->description) {
+		handles_bind(&c->handles, fd->pid, fd->fd, *known - 1, fd->flags & O_CLOEXEC);
+		return;
+	}
+	if (!object)
+		object = model_nameless(&c->model, fd->file);
+	slot = handles_open(&c->handles, HANDLES_NONE, object, fd->file, fd->flags);
+	handles_description(&c->handles, slot)->position = fd->position;
+	handles_bind(&c->handles, fd->pid, fd->fd, slot, fd->flags & O_CLOEXEC);
+	*known = slot + 1;
+	if (c->model.object[object].bits & OBJECT_SPECIAL) {
+		handles_description(&c->handles, slot)->flags |= DESCRIPTION_DEAD;
+		return;
+	}
+	c->start_open = grow(c->start_open, &c->start_opens_room, c->start_opens + 1, sizeof(*c->start_open));
+	c->start_open[c->start_opens++] =
+		(struct start_open){.slot = slot, .object = object, .flags = fd->flags, .position = fd->position};
+}
+
+static void compile_clone(struct compiler *c)
+{
+	const struct trace_event *ev = c->ev;
+	struct thread *parent = &c->thread[ev->thread], t = {.fork_lane = PLAN_NONE};
+	uint32_t child = (uint32_t)ev->result, *known;
+
+	compile_books(c);
+	if (ev->result <= 0 || ev->result > INT32_MAX)
+		return;
+	/* The child may have shown itself before: then everything was done at its first sign. */
+	known = map_get(&c->by_tid, child);
+	if (known && c->thread[*known].alive)
+		return;
+	creator(c, &t, parent);
+	c->clone = grow(c->clone, &c->clones_room, c->clones_n + 1, sizeof(*c->clone));
+	c->clone[c->clones_n] = (struct clone){.lane = t.fork_lane, .sequence = t.fork_sequence, .at_ns = t.fork_ns};
+	*map_put(&c->clones, child) = (uint32_t)++c->clones_n;
+	if (!(ev->flags & CLONE_THREAD))
+		handles_process(&c->handles, child, c->pid, ev->flags & CLONE_FILES);
+}
+
+static void closed(void *context, uint32_t slot)
+{
+	compile_close_slot(context, slot);
+}
+
+void compile_process_event(struct compiler *c)
+{
+	const struct trace_event *ev = c->ev;
+	struct thread *t = &c->thread[ev->thread];
+
+	switch (ev->op) {
+	case TRACE_OP_EXECVE: case TRACE_OP_EXECVEAT:
+		if (compile_paths(c, true, false) && ev->result == 0)
+			compile_exists(c, c->path, true, ev->file, OBJECT_FILE, &c->where);
+		else if (ev->result == -ENOENT && compile_paths(c, true, false))
+			model_absent(&c->model, c->path, true, ENOENT, &c->where);
+		if (ev->result == 0) {
+			compile_unmap_all(c, c->pid);
+			handles_exec(&c->handles, c->pid, closed, c);
+		}
+		compile_books(c);
+		break;
+	case TRACE_OP_EXIT: {
+		uint32_t *living = map_put(&c->living, c->pid);
+
+		if (t->alive && *living && !--*living) {
+			compile_unmap_all(c, c->pid);
+			handles_exit(&c->handles, c->pid, closed, c);
+		}
+		t->alive = false;
+		compile_books(c);
+		break;
+	}
+	default: compile_clone(c);
+	}
+}

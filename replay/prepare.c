@@ -1,0 +1,161 @@
+/* Before the clock starts: the starting state and the page cache. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/statvfs.h>
+#include <sys/sysinfo.h>
+#include <time.h>
+
+#include "lib/cleanup.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "lib/progress.h"
+#include "lib/stop.h"
+#include "replay/session.h"
+
+int session_interrupted(void)
+{
+	return fail(EXIT_FAILED, "interrupted by signal %d; no run document was written", stop_signal());
+}
+
+/* ---- the starting state ---------------------------------------------------------------------------------------------------- */
+
+int session_in_sandbox(struct session *s, int (*function)(void *), const char *what, uint64_t total, const _Atomic uint64_t *done)
+{
+	struct sandbox box;
+	struct progress progress;
+	long nap_ns = 200000;
+	int rc = sandbox_start(&box, s->root_fd, function, s);
+
+	if (rc)
+		return rc;
+	progress_start(&progress, what, total);
+	while (!box.done) {
+		nanosleep(&(struct timespec){.tv_nsec = nap_ns}, NULL);
+		nap_ns += nap_ns < 20000000 ? nap_ns : 0;
+		if (stop_requested())
+			s->run.stop = true;
+		if (done)
+			progress_update(&progress, *done, " ");
+	}
+	progress_finish(&progress);
+	return sandbox_join(&box);
+}
+
+static int create_phase(void *context)
+{
+	return state_create(&((struct session *)context)->state);
+}
+
+static int verify_phase(void *context)
+{
+	return state_verify(&((struct session *)context)->state);
+}
+
+static int check_room(struct session *s, struct state_need need)
+{
+	struct statvfs fs;
+
+	if (fstatvfs(s->root_fd, &fs))
+		return fail(EXIT_FAILED, "--root %s: %s", s->opt.root, strerror(errno));
+	if (need.bytes / fs.f_frsize > fs.f_bavail)
+		return fail(EXIT_FAILED, "--root %s: the starting state needs %.1f MiB and %.1f MiB are free; give a larger file system", s->opt.root,
+			    (double)need.bytes / 1048576, (double)fs.f_bavail * (double)fs.f_frsize / 1048576);
+	if (fs.f_files && need.inodes > fs.f_favail)
+		return fail(EXIT_FAILED, "--root %s: the starting state needs %llu inodes and %llu are free; give a larger file system", s->opt.root,
+			    (unsigned long long)need.inodes, (unsigned long long)fs.f_favail);
+	return EXIT_DONE;
+}
+
+static int state_failed(struct session *s, int rc)
+{
+	if (stop_requested())
+		return session_interrupted();
+	if (s->state.error.path)
+		return fail(EXIT_FAILED, "--root %s: %s %s: %s", s->opt.root, s->state.error.what, s->state.error.path, strerror(-rc));
+	return fail(EXIT_FAILED, "--root %s: cannot enter the sandbox (chroot): %s", s->opt.root, strerror(-rc));
+}
+
+int session_prepare(struct session *s)
+{
+	struct state_need need = state_need(&s->plan);
+	uint64_t began = clock_now_ns();
+	int rc;
+
+	s->state = (struct state_work){.plan = &s->plan, .pool = s->run.pool, .pool_bytes = s->run.pool_bytes, .stop = &s->run.stop};
+	if (!s->opt.prepared) {
+		rc = check_room(s, need);
+		if (rc)
+			return rc;
+		rc = session_in_sandbox(s, create_phase, "prepare", need.bytes, &s->state.done);
+		if (rc)
+			return state_failed(s, rc);
+	}
+	rc = session_in_sandbox(s, verify_phase, "verify", 0, NULL);
+	if (rc)
+		return state_failed(s, rc);
+	if (syncfs(s->root_fd))
+		return fail(EXIT_FAILED, "--root %s: cannot write the starting state back: %s", s->opt.root, strerror(errno));
+	s->report.prepare_ns = clock_now_ns() - began;
+	return EXIT_DONE;
+}
+
+/* ---- the page cache -------------------------------------------------------------------------------------------------------- */
+
+static int forget_phase(void *context)
+{
+	cache_forget(&((struct session *)context)->plan);
+	return 0;
+}
+
+static int fill_phase(void *context)
+{
+	struct session *s = context;
+
+	cache_fill(&s->plan, s->cache == CACHE_HOT);
+	return 0;
+}
+
+static int look_phase(void *context)
+{
+	struct session *s = context;
+
+	s->resident_ratio = cache_resident_ratio(&s->plan);
+	return 0;
+}
+
+/* The plan itself must be in memory, whatever was dropped. */
+static void keep_plan(const struct plan *p)
+{
+	const struct spool *parts[] = {&p->spool_op, &p->spool_args, &p->spool_edge};
+	struct sysinfo box;
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		bytes += parts[i]->map_bytes;
+	if (sysinfo(&box))
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		if (parts[i]->map)
+			madvise(parts[i]->map, parts[i]->map_bytes,
+				bytes < (uint64_t)box.totalram * box.mem_unit / 8 ? MADV_POPULATE_READ : MADV_WILLNEED);
+}
+
+int session_set_cache(struct session *s)
+{
+	int rc = 0;
+
+	if (s->cache == CACHE_TRACED && !s->plan.resident_n)
+		warn("the trace does not tell what was cached; starting cold (capture with --cache)");
+	if (s->cache != CACHE_HOT) {
+		rc = session_in_sandbox(s, forget_phase, "cache", 0, NULL);
+		if (!rc && (rc = cache_drop(s->root_fd)))
+			warn("cannot drop the page cache (%s); only the trace's own files were dropped", strerror(-rc));
+	}
+	if (s->cache != CACHE_COLD)
+		session_in_sandbox(s, fill_phase, "cache", 0, NULL);
+	session_in_sandbox(s, look_phase, "cache", 0, NULL);
+	keep_plan(&s->plan);
+	return stop_requested() ? session_interrupted() : EXIT_DONE;
+}
