@@ -816,9 +816,9 @@ SEPARATE __u32 copy_text(__u32 used, __u64 address)
 	if (used > STRING_MAX)
 		used = STRING_MAX;
 	n = bpf_probe_read_user_str(s->data + used, STRING_MAX, (void *)address);
-	if (n <= 0) {
+	if (n <= 0) { /* before 6.14 an empty text is 0 long, not 1 (strncpy_from_user_nofault) */
 		s->data[used] = 0;
-		return address ? TEXT_FAULT : 0;
+		return n < 0 && address ? TEXT_FAULT : 0;
 	}
 	return ((n - 1) & (STRING_MAX - 1)) | (n == STRING_MAX ? TEXT_CUT : 0);
 }
