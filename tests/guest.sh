@@ -2,21 +2,21 @@
 # Boots one of Debian's kernels in qemu (software emulation) with a tiny initramfs, runs a script in there, prints what it printed and
 # exits with its status. For tests that need another kernel, or md and dm, which the host may not have.
 #
-#   guest.sh [-k SUITE] [-m MODULE]... [-d DISK_MIB]... [-D DISK]... [-f FILE]... [-b BINARY]... [-a APPEND] [-t SECONDS] [-M MIB] [-o DIR] SCRIPT
+#   guest.sh [-k SUITE] [-m MODULE]... [-d DISK_MIB]... [-D DISK]... [-f FILE]... [-b BINARY]... [-a APPEND] [-s CPUS] [-t SECONDS] [-M MIB] [-o DIR] SCRIPT
 #     -k  whose kernel: bullseye (5.10), bookworm (6.1, default), bookworm-backports or trixie (6.12)
 #     -m  module to load first (with what it depends on)
 #     -d  a virtio disk of that size, /dev/vda and so on, serial iorig-disk0 and so on
 #     -D  a disk of another kind, KIND:MIB:SERIAL[:WWN], KIND scsi, ata or nvme (load virtio_scsi sd_mod, ahci sd_mod or nvme with -m)
 #     -f  a file to put into /files;  -b  a host program to put into /bin with its libraries
-#     -a  more kernel command line (preempt=full)
+#     -a  more kernel command line (preempt=full);  -s  processors (2)
 #     -o  whatever the script leaves in /out is unpacked there
 # The script runs as root in busybox sh with /proc, /sys, /dev, /tmp and /files; bin/iorig is in its PATH.
 # Kernels are kept in ${IORIG_CACHE:-build/cache}. Exit 77: no such kernel to be had here.
 set -eu
 cd "$(dirname "$0")/.."
-suite=bookworm limit=300 memory=1024
+suite=bookworm limit=300 memory=1024 processors=2
 modules="" binaries="" files="" append="" out="" disks="" others=""
-while getopts k:m:d:D:f:b:a:t:M:o: option; do
+while getopts k:m:d:D:f:b:a:s:t:M:o: option; do
 	case $option in
 	k) suite=$OPTARG ;;
 	m) modules="$modules $OPTARG" ;;
@@ -25,6 +25,7 @@ while getopts k:m:d:D:f:b:a:t:M:o: option; do
 	f) files="$files $OPTARG" ;;
 	b) binaries="$binaries $OPTARG" ;;
 	a) append=$OPTARG ;;
+	s) processors=$OPTARG ;;
 	t) limit=$OPTARG ;;
 	M) memory=$OPTARG ;;
 	o) out=$OPTARG ;;
@@ -139,7 +140,7 @@ for disk in $others; do
 	o=$((o + 1))
 done
 shift
-timeout "$limit" qemu-system-x86_64 -accel tcg,thread=multi -smp 2 -m "$memory" -cpu max -nographic -no-reboot -nodefaults -serial stdio \
+timeout "$limit" qemu-system-x86_64 -accel tcg,thread=multi -smp "$processors" -m "$memory" -cpu max -nographic -no-reboot -nodefaults -serial stdio \
 	-device virtio-rng-pci -kernel "$image" -initrd "$work/initrd" "$@" \
 	-append "console=ttyS0 panic=-1 quiet disks=$n $append" </dev/null >"$work/console" 2>&1 || :
 tr -d '\r' <"$work/console" | sed -n '/guest: script starts/,/^guest: script ended/p' | sed '1d;/^guest: script ended/d'
