@@ -5,6 +5,7 @@ bats_require_minimum_version 1.5.0
 setup() {
 	cd "$BATS_TEST_DIRNAME/../.."
 	iorig=$PWD/bin/iorig
+	. tests/events.sh
 	[ "$(id -u)" = 0 ] || skip "recording needs root"
 	[ -r /sys/kernel/btf/vmlinux ] || skip "this kernel has no type information (BTF)"
 	dir=$(mktemp -d /var/tmp/iorig-capture.XXXXXX)
@@ -15,29 +16,6 @@ setup() {
 teardown() {
 	for pid in ${started:-}; do kill "$pid" 2>/dev/null || :; done
 	[ -z "${dir:-}" ] || rm -rf "$dir" "/dev/shm/iorig.$$"
-}
-
-# The events of a trace without times and threads, with <path> instead of file numbers.
-events() {
-	"$iorig" trace dump "$1" | awk '
-		/^file / {
-			p = ""
-			if (match($0, / path="/)) { p = substr($0, RSTART + 7); sub(/"( target=.*)?$/, "", p) }
-			path[$2] = p
-		}
-		/^[0-9]/ {
-			$1 = $2 = ""; sub(/^ +/, "")
-			while (match($0, / file2?=[0-9]+/)) {
-				split(substr($0, RSTART, RLENGTH), a, "=")
-				$0 = substr($0, 1, RSTART - 1) a[1] "=<" path[a[2]] ">" substr($0, RSTART + RLENGTH)
-			}
-			print
-		}'
-}
-
-# Those between the chdir to DIR and the end of the program.
-events_in() {
-	events "$1" | awk -v d="chdir file=<$2>" 'on && !/^exit/ { print } index($0, d) == 1 { on = 1 }'
 }
 
 # Starts a recorder and waits until it records.
@@ -53,8 +31,6 @@ record() {
 	cat "$dir/err"
 	return 1
 }
-
-trailer() { "$iorig" trace dump "$1" | sed -n 's/^trailer //p' | jq "$2"; }
 
 @test "a command's calls are recorded, and the recording ends with its status" {
 	run -7 --separate-stderr timeout 30 "$iorig" capture -o "$trace" -- sh -c "echo hello >$dir/out; cat $dir/out; rm $dir/out; exit 7"
