@@ -76,7 +76,7 @@ static void check_recorder(struct report *r)
 	int rc = selftest_make(&test, &config, "/");
 
 	rc = rc ? rc : recorder_open(&recorder, &config, 1 << 20, why);
-	check(r, "program", NEEDED, !rc, "%s", rc ? why : recorder.modern ? "loads; the one for kernels from 6.2 on" : "loads; the one for kernels before 6.2: dearer by about 15 %");
+	check(r, "program", NEEDED, !rc, "%s", rc ? why : recorder.modern ? "loads; the one for kernels from 6.2 on" : "loads; the one for kernels before 6.2, a little dearer");
 	if (rc) {
 		close(test.go);
 		return;
