@@ -62,8 +62,8 @@ const struct call calls[CALL_MAX] = {
 	ROW(faccessat2,      FACCESSAT2,      PATHAT,          .fd = A0, .mode = A2, .flags = A3, .no_follow = 2),
 	ROW(statfs,          STATFS,          PATH),
 	ROW(fstatfs,         FSTATFS,         FD,              .fd = A0),
-	ROW(getdents,        GETDENTS,        FD,              .fd = A0, .length = A2),
-	ROW(getdents64,      GETDENTS64,      FD,              .fd = A0, .length = A2),
+	ROW(getdents,        GETDENTS,        FD,              .fd = A0, .length = A2, .special = CALL_LIST),
+	ROW(getdents64,      GETDENTS64,      FD,              .fd = A0, .length = A2, .special = CALL_LIST),
 	ROW(readlink,        READLINK,        PATH,            .length = A2, .no_follow = 1),
 	ROW(readlinkat,      READLINKAT,      PATHAT,          .fd = A0, .length = A3, .no_follow = 1),
 

@@ -33,6 +33,7 @@ enum call_special { /* what the row cannot say; drain.c does it */
 	CALL_DUP,
 	CALL_FCNTL,
 	CALL_CLOSE_RANGE,
+	CALL_LIST, /* getdents */
 };
 
 struct call {

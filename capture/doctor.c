@@ -121,7 +121,7 @@ static int print(const struct report *r)
 		putchar('\n');
 		json_decref(doc);
 	} else {
-		json_array_foreach(r->checks, i, one)
+		for (i = 0; (one = json_array_get(r->checks, i)); i++)
 			printf("%-9s %-20s %s\n", json_flag(one, "ok", false) ? "ok" : json_flag(one, "needed", true) ? "NO" : "not here",
 			       json_text(one, "name", ""), json_text(one, "detail", ""));
 		printf("%s\n", r->good ? "iorig capture works here; next: iorig capture -o FILE -- COMMAND" : "iorig capture does not work here");

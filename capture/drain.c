@@ -44,6 +44,7 @@ void drain_release(struct drain *d)
 {
 	free(d->cpu);
 	free(d->known);
+	free(d->directory);
 	mountinfo_release(&d->mounts);
 	async_release(&d->async);
 	maps_release(&d->maps);
@@ -134,7 +135,10 @@ uint32_t drain_file(struct drain *d, const struct rec_file *file, uint32_t bytes
 
 		return id;
 	}
-	return name->file = files_see(&d->files, &sight);
+	name->file = files_see(&d->files, &sight);
+	if (S_ISDIR(file->mode))
+		effects_directory(d, name->file, name);
+	return name->file;
 }
 
 /* A descriptor whose file was never announced (it came from a process that is not recorded): asked from /proc, late. */

@@ -173,6 +173,31 @@ static void on_copy(struct drained *e)
 	e->event.offset2 = w->position2 < 0 || out_given ? w->position2 : w->position2 - moved;
 }
 
+void effects_directory(struct drain *d, uint32_t file, struct name *name)
+{
+	if (file >= d->directory_room) {
+		size_t room = d->directory_room ? d->directory_room : 1024;
+		struct name **more;
+
+		while (room <= file)
+			room *= 2;
+		more = realloc(d->directory, room * sizeof(*more));
+		if (!more)
+			return;
+		memset(more + d->directory_room, 0, (room - d->directory_room) * sizeof(*more));
+		d->directory = more;
+		d->directory_room = room;
+	}
+	d->directory[file] = name;
+}
+
+/* A directory was read: a replay finds as much in it when it knows what was there. */
+static void on_list(struct drain *d, const struct drained *e)
+{
+	if (e->event.file && e->event.file < d->directory_room && d->directory[e->event.file])
+		names_list(&d->names, d->directory[e->event.file]);
+}
+
 static void on_success(struct drain *d, struct drained *e)
 {
 	switch (e->call->special) {
@@ -194,6 +219,7 @@ static void on_success(struct drain *d, struct drained *e)
 		break;
 	case CALL_FORK:
 	case CALL_CLONE3: on_clone(d, e); break;
+	case CALL_LIST: on_list(d, e); break;
 	default:
 		if (e->call->op <= TRACE_OP_CREAT && e->name) {
 			e->name->file = e->event.file;

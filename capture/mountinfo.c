@@ -27,7 +27,7 @@ static void unescape(char *text)
 
 	while (*text) {
 		if (text[0] == '\\' && text[1] >= '0' && text[1] <= '3' && text[2] && text[3]) {
-			*to++ = (char)((text[1] - '0') << 6 | (text[2] - '0') << 3 | (text[3] - '0'));
+			*to++ = (char)((unsigned)(text[1] - '0') * 64 + (unsigned)(text[2] - '0') * 8 + (unsigned)(text[3] - '0'));
 			text += 4;
 		} else {
 			*to++ = *text++;

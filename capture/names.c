@@ -1,6 +1,8 @@
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -9,6 +11,7 @@
 #include "capture/names.h"
 
 #define LINKS_MAX 40
+#define LIST_MAX 65536
 
 int names_init(struct names *names, struct trace_writer *writer, struct files *files)
 {
@@ -192,6 +195,31 @@ static void peek(struct names *names, struct name *name)
 	name->peeked = true;
 	if (readlink(name->text, &byte, 1) == 1)
 		names_look(names, name);
+}
+
+void names_list(struct names *names, struct name *directory)
+{
+	char text[PATH_MAX];
+	struct dirent *entry;
+	size_t left = LIST_MAX;
+	DIR *dir;
+
+	if (directory->listed || directory->created)
+		return; /* what is in a new directory was made by recorded calls */
+	directory->listed = true;
+	dir = opendir(directory->length ? directory->text : "/");
+	while (dir && left-- && (entry = readdir(dir))) {
+		int n = snprintf(text, sizeof(text), "%s/%s", directory->text, entry->d_name);
+		struct name *name;
+
+		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..") || n >= (int)sizeof(text))
+			continue;
+		name = names_get(names, text, (size_t)n);
+		if (name && !name->looked && !name->made && !name->created)
+			names_look(names, name);
+	}
+	if (dir)
+		closedir(dir);
 }
 
 /* ---- following a path ------------------------------------------------------------------------------------------------------ */

@@ -20,6 +20,7 @@ struct name {
 	bool created; /* came into being during the recording */
 	bool looked;  /* its kind was asked from the file system or told by a call */
 	bool made;    /* by a recorded call, which told kind and target; not in the trace yet */
+	bool listed;  /* a directory: its entries have been told */
 	bool peeked;  /* asked whether it is a link */
 	char text[];
 };
@@ -47,6 +48,8 @@ struct name *names_get(struct names *names, const char *text, size_t length);
 struct name *names_resolve(struct names *names, const char *path, size_t length, bool follow);
 /* What is there, asked from the file system (late: after the call). Tells the trace when it is new. Asked once. */
 void names_look(struct names *names, struct name *name);
+/* Tells the trace what is in a directory, once: somebody has read it. Late, like names_look; huge ones in part. */
+void names_list(struct names *names, struct name *directory);
 /* String id of the text, 0 for NULL. */
 uint32_t names_string(struct names *names, struct name *name);
 /* rename(2) has succeeded: everything below a directory moves too. */

@@ -34,7 +34,7 @@ int opened_tell(struct drain *d, uint64_t *n)
 
 	*n = 0;
 	if (fd < 0)
-		return fd;
+		return fd; /* cppcheck-suppress memleak ; the cleanup attribute frees it */
 	if (!buffer)
 		return -ENOMEM;
 	if (getrandom(&key, sizeof(key), 0) != sizeof(key))

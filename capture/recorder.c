@@ -170,7 +170,7 @@ static uint32_t tracked_pages(const struct recorder *r, const struct config *con
 
 static struct bpf_object *open_program(bool modern)
 {
-	LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "iorig");
+	struct bpf_object_open_opts options = {.sz = sizeof(options), .object_name = "iorig"};
 	size_t bytes = 0;
 	const void *elf = modern ? recorder_bpf__elf_bytes(&bytes) : recorder_old_bpf__elf_bytes(&bytes);
 

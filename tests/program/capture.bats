@@ -255,3 +255,37 @@ SQL
 	run -77 setpriv --reuid 65534 --clear-groups --inh-caps=-all "$iorig" doctor
 	[[ $output == *"NO        privileges           not root"* ]]
 }
+
+@test "what is in a directory that was read is part of the starting state; what was made meanwhile is not" {
+	mkdir "$dir/d" "$dir/d/sub"
+	echo 12345 >"$dir/d/old"
+	ln -s old "$dir/d/link"
+	cat >"$dir/use.sh" <<-END
+		echo new >$dir/d/new
+		mkdir $dir/d/made
+		ls $dir/d >/dev/null
+		rm $dir/d/old
+	END
+	run -0 timeout 30 "$iorig" capture -o "$trace" -- sh "$dir/use.sh"
+	run -0 bash -c "'$iorig' trace dump $trace | sed -n 's,^file .* mode=\([0-9]*\) .*path=\"$dir/d/\(.*\),\2 \1,p' | sort"
+	[[ $output == *'link" target="old" 0120777'* ]]
+	[[ $output == *'sub" 040755'* ]]
+	[[ $output != *'made" '* ]]
+	[ "$("$iorig" trace dump "$trace" | grep -c "^file .*path=\"$dir/d/old\"")" = 1 ]
+	[[ $("$iorig" trace dump "$trace" | grep "^file .*path=\"$dir/d/new\"") == *bits=created* ]]
+}
+
+@test "kill -9 of the recorder: what it had written is a trace, and the recorded runs on" {
+	sleep 30 3>&- &
+	sleeper=$!
+	started=$sleeper
+	record
+	for i in 1 2 3 4 5 6 7 8; do cat /etc/hostname >/dev/null; sleep 0.3; done
+	kill -9 $recorder
+	wait $recorder || :
+	kill -0 $sleeper
+	run --separate-stderr "$iorig" trace info --json "$trace"
+	[ "$(jq -r .state <<<"$output")" = truncated ]
+	[ "$(jq -r .events <<<"$output")" -gt 10 ]
+	started=$sleeper
+}
