@@ -79,9 +79,27 @@ uint32_t compile_lane(struct compiler *c)
 
 /* ---- emitting -------------------------------------------------------------------------------------------------------------- */
 
+/*
+ * A thread's requests to a ring run in lanes beside its own. Program order goes on between them: a request comes after what the thread
+ * had done before, and what the thread does comes after the requests that had ended before.
+ */
+static void keep_program_order(struct compiler *c)
+{
+	uint32_t own = c->thread[c->ev->thread].lane;
+	const uint32_t *lane;
+
+	if (own != PLAN_NONE)
+		order_newest(c->order, own);
+	if (c->ev->via != TRACE_VIA_SYSCALL)
+		return;
+	for (uint64_t k = 0; (lane = map_get(&c->async, (uint64_t)c->ev->thread << 32 | k)) && *lane; k++)
+		order_newest(c->order, *lane - 1);
+}
+
 void compile_begin(struct compiler *c)
 {
 	order_begin(c->order, compile_lane(c), c->ev->begin_ns);
+	keep_program_order(c);
 }
 
 static bool fits_narrow(const struct replay_op *how, const struct plan_args *a, uint16_t expect)

@@ -197,6 +197,12 @@ void order_all(struct order *o)
 			add_edge(o, i, newest_before(&o->lane[i], o->begin_ns));
 }
 
+void order_newest(struct order *o, uint32_t lane)
+{
+	if (lane != o->current && lane < o->lanes && o->lane[lane].end_ns)
+		add_edge(o, lane, newest_before(&o->lane[lane], o->begin_ns));
+}
+
 void order_after(struct order *o, uint32_t lane, uint32_t other, uint32_t sequence)
 {
 	struct lane *l = lane_of(o, lane);

@@ -36,6 +36,8 @@ void order_note(struct order *o, uint32_t *resource);
 void order_peek(struct order *o, uint32_t resource);
 /* After everything that had ended in every lane: a renamed directory. */
 void order_all(struct order *o);
+/* After what had ended in that lane, in every mode: it belongs to the same thread. */
+void order_newest(struct order *o, uint32_t lane);
 /* The lane's next operation comes after this one whatever it touches: fork. */
 void order_after(struct order *o, uint32_t lane, uint32_t other, uint32_t sequence);
 /* sequence counts from 1 in the lane. Edges are valid until the next call. */
