@@ -103,8 +103,7 @@ static void check_machine(struct report *r)
 	check(r, "kernel", NEEDED, true, "%s %s, %d system calls known", uts.release, uts.machine, calls_count());
 	check(r, "privileges", NEEDED, geteuid() == 0, geteuid() ? "not root" : "root");
 	check(r, "type information", NEEDED, btf != NULL, btf ? "/sys/kernel/btf/vmlinux" : "no /sys/kernel/btf/vmlinux: the kernel needs CONFIG_DEBUG_INFO_BTF");
-	check(r, "io_uring", OPTIONAL, btf && btf__find_by_name_kind(btf, "btf_trace_io_uring_complete", BTF_KIND_TYPEDEF) > 0,
-	      "tracepoints of requests");
+	check(r, "io_uring", OPTIONAL, recorder_uring(btf) != URING_UNSEEN, "begin and end of requests (kernels from 6.0 on)");
 	check(r, "cachestat", OPTIONAL, syscall(SYS_cachestat, -1, NULL, NULL, 0) < 0 && errno != ENOSYS,
 	      "page cache of a file without mapping it (kernels from 6.5 on)");
 	btf__free(btf);

@@ -129,26 +129,45 @@ static void skip(struct bpf_object *object, const char *program)
 		bpf_program__set_autoload(p, false);
 }
 
-/* io_uring's tracepoints have changed name and arguments; without any of the known ones requests are not seen (doctor says so). */
+/* How many arguments a tracepoint has in this kernel, with the hook's own first one; 0: there is no such tracepoint. */
+static int arguments_of(const struct btf *btf, const char *typedef_name)
+{
+	int id = btf ? btf__find_by_name_kind(btf, typedef_name, BTF_KIND_TYPEDEF) : -1;
+	const struct btf_type *t;
+
+	if (id <= 0)
+		return 0;
+	t = btf__type_by_id(btf, btf__type_by_id(btf, (uint32_t)id)->type);
+	t = btf__type_by_id(btf, t->type);
+	return btf_is_func_proto(t) ? btf_vlen(t) : 0;
+}
+
+/*
+ * io_uring's tracepoints by kernel. Begin: submit_sqe(ctx, ...) to 5.19, submit_sqe(req, bool) in 6.0 to 6.2, then submit_req(req).
+ * End: complete(ctx, user_data, ...) to 5.16 (no request to pair with), complete(ctx, req, user_data, res, ...), then complete(ctx, req, cqe).
+ */
+enum uring recorder_uring(const struct btf *btf)
+{
+	int complete = arguments_of(btf, "btf_trace_io_uring_complete");
+	bool request = arguments_of(btf, "btf_trace_io_uring_submit_req") == 2, entry = arguments_of(btf, "btf_trace_io_uring_submit_sqe") == 3;
+
+	if ((!request && !entry) || (complete != 4 && complete < 6))
+		return URING_UNSEEN;
+	return (request ? URING_BY_REQUEST : URING_BY_ENTRY) | (complete == 4 ? URING_ENDS_WITH_CQE : 0);
+}
+
 static void choose_uring(struct bpf_object *object)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
-	int complete = btf ? btf__find_by_name_kind(btf, "btf_trace_io_uring_complete", BTF_KIND_TYPEDEF) : -1;
-	int arguments = 0;
+	enum uring uring = recorder_uring(btf);
 
-	if (complete > 0) {
-		const struct btf_type *t = btf__type_by_id(btf, btf__type_by_id(btf, (uint32_t)complete)->type);
-
-		t = btf__type_by_id(btf, t->type);
-		arguments = btf_is_func_proto(t) ? btf_vlen(t) : 0; /* with the hook's own first one */
-	}
-	if (!btf || btf__find_by_name_kind(btf, "btf_trace_io_uring_submit_req", BTF_KIND_TYPEDEF) <= 0)
+	if (!(uring & URING_BY_REQUEST))
 		skip(object, "on_uring_submit_req");
-	if (!btf || btf__find_by_name_kind(btf, "btf_trace_io_uring_submit_sqe", BTF_KIND_TYPEDEF) <= 0)
+	if (!(uring & URING_BY_ENTRY))
 		skip(object, "on_uring_submit_sqe");
-	if (arguments != 4)
+	if (!uring || !(uring & URING_ENDS_WITH_CQE))
 		skip(object, "on_uring_complete_cqe");
-	if (arguments < 6)
+	if (!uring || (uring & URING_ENDS_WITH_CQE))
 		skip(object, "on_uring_complete_result");
 	btf__free(btf);
 }

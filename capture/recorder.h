@@ -44,6 +44,11 @@ struct recorder {
 	uint32_t pid_max;
 };
 
+/* Which tracepoints of io_uring a kernel has, from its type information (NULL: none). */
+enum uring { URING_UNSEEN, URING_BY_REQUEST = 1, URING_BY_ENTRY = 2, URING_ENDS_WITH_CQE = 4 };
+struct btf;
+enum uring recorder_uring(const struct btf *btf);
+
 int recorder_open(struct recorder *r, struct config *config, uint64_t ring_bytes, char why[RECORDER_WHY]);
 int recorder_attach(struct recorder *r, char why[RECORDER_WHY]);
 void recorder_track(struct recorder *r, uint32_t pid, bool on);
