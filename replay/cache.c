@@ -27,7 +27,7 @@ int cache_drop(int root_fd)
 
 static int open_entry(const struct plan *p, const struct plan_entry *e)
 {
-	if (!S_ISREG(e->mode) || e->same_as != PLAN_NONE || !e->size)
+	if (!S_ISREG(e->mode) || e->same_as != PLAN_NONE || !e->size || e->bits & PLAN_ENTRY_SPARSE)
 		return -1;
 	return open(plan_text(p, e->path), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOATIME);
 }

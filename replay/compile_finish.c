@@ -31,6 +31,8 @@ static void add_entry(struct listing *l, uint32_t object, size_t length)
 		e.mode |= S_IFLNK;
 	else
 		e.mode |= S_IFREG;
+	if (o->bits & OBJECT_LISTED)
+		e.bits |= PLAN_ENTRY_SPARSE;
 	e.target = o->target;
 	if (o->kind == OBJECT_FILE)
 		e.size = o->bits & OBJECT_SPECIAL ? 0 : l->start ? o->start_size : o->size;
@@ -152,6 +154,7 @@ void compile_finish(struct compiler *c)
 	struct plan *p = c->plan;
 	struct listing start = {.c = c, .start = true}, final = {.c = c};
 
+	model_place_rest(&c->model);
 	list_directory(&start, OBJECT_ROOT, 0);
 	add_missing(&start);
 	finish_opens(c, &start);

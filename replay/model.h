@@ -20,6 +20,7 @@ enum object_kind { OBJECT_FILE, OBJECT_DIRECTORY, OBJECT_LINK };
 enum object_bits {
 	OBJECT_AT_START = 1 << 0, /* belongs to the starting state */
 	OBJECT_SPECIAL = 1 << 1,  /* a device, FIFO or socket in the recording; stands as an empty file */
+	OBJECT_LISTED = 1 << 4,   /* only known from the listing of its directory: nothing reads it */
 	OBJECT_GUESSED = 1 << 3,  /* nothing is known but that it exists: its kind, mode and size come with its file id */
 	OBJECT_SIZE_SET = 1 << 2, /* its size was changed by the recording: reads say nothing about the start any more */
 };
@@ -129,6 +130,9 @@ void model_saw_size(struct model *m, uint32_t object, uint64_t size);
 void model_resize(struct model *m, uint32_t object, uint64_t size);
 /* A write or fallocate reached so far. */
 void model_extend(struct model *m, uint32_t object, uint64_t end);
+
+/* After the last event: files that were told but never used, such as the rest of a directory that was read, existed as well. */
+void model_place_rest(struct model *m);
 
 /* An entry so that the directory is not empty, for ENOTEMPTY. */
 void model_populate(struct model *m, uint32_t directory);

@@ -323,3 +323,16 @@ void model_tie(struct model *m, uint32_t file, uint32_t object)
 	if (o->kind == OBJECT_FILE && S_ISREG(f->mode) && !(o->bits & OBJECT_SIZE_SET) && f->size <= INT64_MAX && o->start_size < f->size)
 		o->start_size = o->low_size = o->size = f->size;
 }
+
+void model_place_rest(struct model *m)
+{
+	for (uint32_t id = 1; id < m->files_room; id++) {
+		uint32_t object;
+
+		if (m->file[id].object || !m->file[id].path || m->file[id].bits & TRACE_FILE_CREATED)
+			continue;
+		object = model_object_of(m, id);
+		if (object && m->object[object].kind == OBJECT_FILE)
+			m->object[object].bits |= OBJECT_LISTED;
+	}
+}

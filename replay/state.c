@@ -23,6 +23,8 @@ struct state_need state_need(const struct plan *p)
 		if (p->start[i].same_as != PLAN_NONE)
 			continue;
 		need.inodes++;
+		if (p->start[i].bits & PLAN_ENTRY_SPARSE)
+			continue;
 		if (__builtin_add_overflow(need.bytes, (p->start[i].size + 4095) & ~4095ULL, &need.bytes))
 			need.bytes = UINT64_MAX;
 	}
@@ -64,7 +66,7 @@ static int create_file(struct state_work *w, const struct plan_entry *e)
 
 	if (fd < 0)
 		return failed(w, path, "cannot create", -errno);
-	rc = fill(w, fd, e);
+	rc = e->bits & PLAN_ENTRY_SPARSE ? (ftruncate(fd, (off_t)e->size) ? -errno : 0) : fill(w, fd, e);
 	if (rc)
 		return failed(w, path, "cannot fill", rc);
 	if (fchmod(fd, e->mode & 0777))

@@ -84,6 +84,22 @@ names() { (cd root && find . -mindepth 1 | LC_ALL=C sort); }
 	[ "$(stat -c %b root/d/a)" -ge 5856 ]
 }
 
+@test "files that are only told of are there, with their size and without data" {
+	build <<-'EOF'
+		thread 1 tid=10
+		file 1 ino=1 mode=040755 path="/d"
+		file 2 ino=2 mode=0100600 size=5000000 path="/d/other"
+		file 3 ino=3 mode=040700 path="/d/sub"
+		file 4 ino=4 mode=0100644 size=10 bits=created path="/d/new"
+		1 1 openat path="/d" file=1 flags=O_DIRECTORY = 3
+		2 1 getdents64 fd=3 file=1 length=32768 = 96
+		3 1 getdents64 fd=3 file=1 length=32768 = 0
+	EOF
+	good
+	[ "$(names)" = "$(printf '%s\n' ./d ./d/other ./d/sub)" ]
+	[ "$(stat -c '%s %b' root/d/other)" = "5000000 0" ]
+}
+
 @test "what the recording makes is not there before, and what it removes is" {
 	build <<-'EOF'
 		thread 1 tid=10
