@@ -1,0 +1,142 @@
+/* Which files and which processes are recorded. */
+#pragma once
+#include "capture/base.bpf.h"
+
+static __always_inline bool pseudo_magic(__u32 magic)
+{
+	switch (magic) {
+	case 0x9fa0:	 /* proc */
+	case 0x62656572: /* sysfs */
+	case 0x0027e0eb: /* cgroup */
+	case 0x63677270: /* cgroup2 */
+	case 0x64626720: /* debugfs */
+	case 0x74726163: /* tracefs */
+	case 0xcafe4a11: /* bpf */
+	case 0x73636673: /* securityfs */
+	case 0x1cd1:	 /* devpts */
+	case 0x50495045: /* pipefs */
+	case 0x534f434b: /* sockfs */
+	case 0x09041934: /* anon_inodefs */
+	case 0x6e736673: /* nsfs */
+	case 0x50494446: /* pidfs */
+	case 0x19800202: /* mqueue */
+	case 0x958458f6: /* hugetlbfs */
+	case 0x42494e4d: /* binfmt_misc */
+	case 0x62656570: /* configfs */
+	case 0x65735543: /* fusectl */
+	case 0xf97cff8c: /* selinuxfs */
+	case 0x43415d53: /* smackfs */
+	case 0x6165676c: /* pstore */
+	case 0xde5e81e4: /* efivarfs */
+	case 0x67596969: /* rpc_pipefs */
+	case 0x6e667364: /* nfsd */
+	case 0x0187:	 /* autofs */
+	case 0x454d444d: /* devmem */
+	case 0x444d4142: /* dma-buf */
+	case 0x5345434d: /* secretmem */
+		return true;
+	}
+	return false;
+}
+
+/* The type for rec_bits, 0 when the file is none that we record. Fills id. */
+static __always_inline __u32 identify(struct file *file, struct rec_id *id)
+{
+	struct inode *inode;
+	struct super_block *sb;
+	__u32 mode, type, dev;
+
+	if (!file)
+		return 0;
+	inode = LOAD(file, f_inode);
+	if (!inode)
+		return 0;
+	mode = LOAD(inode, i_mode) & S_IFMT;
+	if (mode == S_IFREG)
+		type = 1;
+	else if (mode == S_IFDIR)
+		type = 2;
+	else if (mode == S_IFLNK)
+		type = 3;
+	else
+		return 0;
+	sb = LOAD(inode, i_sb);
+	if (!sb || pseudo_magic(LOAD(sb, s_magic)))
+		return 0;
+	dev = LOAD(sb, s_dev);
+	for (int i = 0; i < FILTER_MAX && i < cfg.hidden_count; i++)
+		if (dev == cfg.hidden_dev[i])
+			return 0;
+	if (cfg.filters & FILTER_DEV) {
+		bool wanted = false;
+
+		for (int i = 0; i < FILTER_MAX && i < cfg.dev_count; i++)
+			wanted |= dev == cfg.dev[i];
+		if (!wanted)
+			return 0;
+	}
+	id->dev = dev;
+	id->ino = LOAD(inode, i_ino);
+	id->generation = LOAD(inode, i_generation);
+	return type;
+}
+
+static __always_inline bool selected(struct task_struct *task, __u32 pid)
+{
+	if (pid == cfg.self_pid)
+		return false;
+	if (cfg.filters & FILTER_PID) {
+		__u8 *wanted = tracked_entry(pid);
+
+		if (!wanted || !*wanted)
+			return false;
+	}
+	if (cfg.filters & FILTER_COMM) {
+		__u64 comm[2] = {};
+		bool wanted = false;
+
+		bpf_get_current_comm(comm, sizeof(comm));
+		for (int i = 0; i < FILTER_MAX && i < cfg.comm_count; i++)
+			wanted |= comm[0] == *(const volatile __u64 *)&cfg.comm[i][0] &&
+				  comm[1] == *(const volatile __u64 *)&cfg.comm[i][8];
+		if (!wanted)
+			return false;
+	}
+	if (cfg.filters & FILTER_UID) {
+		__u32 uid = bpf_get_current_uid_gid();
+		bool wanted = false;
+
+		for (int i = 0; i < FILTER_MAX && i < cfg.uid_count; i++)
+			wanted |= uid == cfg.uid[i];
+		if (!wanted)
+			return false;
+	}
+	if (cfg.filters & FILTER_CGROUP) {
+		bool wanted = false;
+
+		for (int i = 0; i < FILTER_MAX && i < cfg.cgroup_count; i++)
+			wanted |= bpf_get_current_ancestor_cgroup_id(cfg.cgroup_level[i]) == cfg.cgroup[i];
+		if (!wanted)
+			return false;
+	}
+	return true;
+}
+
+static __always_inline struct counters *my_counters(void)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+
+	return bpf_map_lookup_elem(&counters, &cpu);
+}
+
+static __always_inline void *my_ring(void)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+
+	return bpf_map_lookup_elem(&rings, &cpu);
+}
+
+static __always_inline bool compat(struct task_struct *task)
+{
+	return LOAD(task, thread_info.status) & TS_COMPAT;
+}
