@@ -9,6 +9,31 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+/* The disk of a partition, or the name itself. */
+static void whole_disk(const char *name, char whole[32])
+{
+	char path[512], target[512], *slash;
+	ssize_t n;
+
+	strcpy(whole, name);
+	snprintf(path, sizeof(path), "/sys/class/block/%s/partition", name);
+	if (access(path, F_OK))
+		return;
+	snprintf(path, sizeof(path), "/sys/class/block/%s", name);
+	n = readlink(path, target, sizeof(target) - 1);
+	if (n <= 0)
+		return;
+	target[n] = 0;
+	for (int up = 0; up < 2; up++) { /* .../block/vda/vda1: what stands before the name */
+		slash = strrchr(target, '/');
+		if (!slash)
+			return;
+		if (up && strlen(slash + 1) < 32)
+			strcpy(whole, slash + 1);
+		*slash = 0;
+	}
+}
+
 static void add_disk(struct system_disks *disks, const char *name)
 {
 	char path[512];
@@ -20,6 +45,7 @@ static void add_disk(struct system_disks *disks, const char *name)
 			return;
 	if (disks->n == SYSTEM_DISKS || strlen(name) >= sizeof(disks->name[0]))
 		return;
+	whole_disk(name, disks->whole[disks->n]);
 	strcpy(disks->name[disks->n++], name);
 	snprintf(path, sizeof(path), "/sys/class/block/%s/slaves", name);
 	d = opendir(path);
@@ -79,6 +105,9 @@ static void sample_disks(struct system_sample *s, const struct system_disks *dis
 	char line[512], name[32];
 	FILE *f = fopen("/proc/diskstats", "re");
 
+	s->disks = disks->n;
+	for (uint32_t i = 0; i < disks->n; i++)
+		strcpy(s->disk[i].name, disks->name[i]);
 	while (f && fgets(line, sizeof(line), f)) {
 		unsigned long long v[16] = {0};
 		int n = sscanf(line, "%*u %*u %31s %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu", name,
@@ -86,14 +115,14 @@ static void sample_disks(struct system_sample *s, const struct system_disks *dis
 			       &v[14], &v[15]);
 
 		for (uint32_t i = 0; n > 7 && i < disks->n; i++) {
+			if (!strcmp(disks->whole[i], name))
+				s->disk[i].flushes = v[15];
 			if (strcmp(disks->name[i], name))
 				continue;
-			strcpy(s->disk[s->disks].name, name);
-			s->disk[s->disks].reads = v[0];
-			s->disk[s->disks].read_sectors = v[2];
-			s->disk[s->disks].writes = v[4];
-			s->disk[s->disks].write_sectors = v[6];
-			s->disk[s->disks++].flushes = v[15];
+			s->disk[i].reads = v[0];
+			s->disk[i].read_sectors = v[2];
+			s->disk[i].writes = v[4];
+			s->disk[i].write_sectors = v[6];
 		}
 	}
 	if (f)

@@ -16,6 +16,7 @@ struct system_sample {
 
 struct system_disks { /* names in /proc/diskstats: the file system's device and everything below it */
 	char name[SYSTEM_DISKS][32];
+	char whole[SYSTEM_DISKS][32]; /* the disk that a partition is on, else the same: flushes are counted there only */
 	uint32_t n;
 };
 
