@@ -5,7 +5,7 @@ bats_require_minimum_version 1.5.0
 setup() {
 	cd "$BATS_TEST_DIRNAME/../.."
 	iorig=$PWD/bin/iorig
-	. tests/events.sh
+	. tests/events.bash
 	[ "$(id -u)" = 0 ] || skip "recording needs root"
 	[ -r /sys/kernel/btf/vmlinux ] || skip "this kernel has no type information (BTF)"
 	dir=$(mktemp -d /var/tmp/iorig-capture.XXXXXX)

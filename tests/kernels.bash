@@ -1,4 +1,4 @@
-# For tests of the recorder in guests: sourced, after tests/events.sh. $out is an empty directory. tests/box/recorder.sh is what runs there.
+# For tests of the recorder in guests: sourced, after tests/events.bash. $out is an empty directory. tests/box/recorder.sh is what runs there.
 
 # boot OPTION...: of tests/guest.sh
 boot() {
