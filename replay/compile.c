@@ -260,7 +260,7 @@ static uint32_t hidden_path(struct compiler *c, enum trace_op op, const char *pa
 {
 	a->path = texts_add(&c->strings, path, strlen(path));
 	compile_begin(c);
-	order_write(c->order, &c->model.name[where->name].resource);
+	order_write_strictly(c->order, &c->model.name[where->name].resource);
 	order_write(c->order, &c->model.object[where->directory].r_children);
 	compile_hidden(c, op, a->path, a);
 	return a->path;

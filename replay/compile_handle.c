@@ -173,10 +173,10 @@ static void touch_opened(struct compiler *c, uint32_t object, uint64_t flags, bo
 	for (uint32_t i = 0; i < c->where.passed_n; i++)
 		order_peek(c->order, c->model.name[c->where.passed[i]].resource);
 	if (c->where.name && made) {
-		order_write(c->order, &c->model.name[c->where.name].resource);
+		order_write_strictly(c->order, &c->model.name[c->where.name].resource);
 		order_write(c->order, &c->model.object[c->where.directory].r_children);
 	} else if (c->where.name) {
-		order_read(c->order, &c->model.name[c->where.name].resource);
+		order_read_strictly(c->order, &c->model.name[c->where.name].resource);
 	}
 	if (object && flags & O_TRUNC && !made) {
 		order_write(c->order, &c->model.object[object].r_size);

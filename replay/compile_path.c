@@ -25,10 +25,10 @@ static void touch_name(struct compiler *c, const struct where *w, bool change)
 	if (!w->name)
 		return;
 	if (change) {
-		order_write(c->order, &c->model.name[w->name].resource);
+		order_write_strictly(c->order, &c->model.name[w->name].resource);
 		order_write(c->order, &c->model.object[w->directory].r_children);
 	} else {
-		order_read(c->order, &c->model.name[w->name].resource);
+		order_read_strictly(c->order, &c->model.name[w->name].resource);
 	}
 }
 

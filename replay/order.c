@@ -28,7 +28,7 @@ struct lane {
 
 struct touch {
 	uint32_t resource;
-	bool write, wait, force;
+	bool write, wait, force, strict;
 };
 
 struct order {
@@ -122,13 +122,13 @@ static uint32_t newest_before(const struct lane *l, uint64_t time_ns)
 
 /*
  * After an access of another lane. When the newest one overlapped with this operation, an older one may not have: the operation
- * of that lane that had just ended stands for it.
+ * of that lane that had just ended stands for it. Strictly: after this access, overlapped or not.
  */
-static bool after_access(struct order *o, const struct access *a)
+static bool after_access(struct order *o, const struct access *a, bool strict)
 {
 	if (a->lane == o->current)
 		return true;
-	if (a->end_ns <= o->begin_ns) {
+	if (strict || a->end_ns <= o->begin_ns) {
 		add_edge(o, a->lane, a->sequence);
 		return true;
 	}
@@ -162,6 +162,16 @@ void order_read(struct order *o, uint32_t *resource)
 	touch(o, resource, (struct touch){.wait = true});
 }
 
+void order_read_strictly(struct order *o, uint32_t *resource)
+{
+	touch(o, resource, (struct touch){.wait = true, .strict = true});
+}
+
+void order_write_strictly(struct order *o, uint32_t *resource)
+{
+	touch(o, resource, (struct touch){.wait = true, .write = true, .strict = true});
+}
+
 void order_force(struct order *o, uint32_t *resource)
 {
 	touch(o, resource, (struct touch){.write = true, .force = true});
@@ -185,7 +195,7 @@ void order_peek(struct order *o, uint32_t resource)
 		return;
 	r = &o->resource[resource];
 	for (size_t i = 0; i < r->writes.n; i++)
-		after_access(o, &r->writes.item[i]);
+		after_access(o, &r->writes.item[i], true);
 }
 
 void order_all(struct order *o)
@@ -218,12 +228,12 @@ void order_drop(struct order *o)
 }
 
 /* Waits for all of them; those that ended before this operation are covered by it from now on. */
-static void settle(struct order *o, struct accesses *list, bool remove)
+static void settle(struct order *o, struct accesses *list, bool remove, bool strict)
 {
 	size_t kept = 0;
 
 	for (size_t i = 0; i < list->n; i++)
-		if (!after_access(o, &list->item[i]) || !remove)
+		if (!after_access(o, &list->item[i], strict) || !remove)
 			list->item[kept++] = list->item[i];
 	list->n = kept;
 }
@@ -266,9 +276,9 @@ uint32_t order_end(struct order *o, uint32_t sequence, uint64_t end_ns, const st
 		for (size_t k = 0; o->touch[i].force && k < r->writes.n; k++)
 			add_edge(o, r->writes.item[k].lane, r->writes.item[k].sequence);
 		if (o->touch[i].wait)
-			settle(o, &r->writes, o->touch[i].write);
+			settle(o, &r->writes, o->touch[i].write, o->touch[i].strict);
 		if (o->touch[i].wait && o->touch[i].write)
-			settle(o, &r->reads, true);
+			settle(o, &r->reads, true, o->touch[i].strict);
 		if (o->touch[i].force)
 			r->writes.n = 0;
 		remember(o->touch[i].write ? &r->writes : &r->reads, self);

@@ -26,13 +26,19 @@ void order_begin(struct order *o, uint32_t lane, uint64_t begin_ns);
 void order_read(struct order *o, uint32_t *resource);
 void order_write(struct order *o, uint32_t *resource);
 /*
+ * The same for a resource whose state the results tell (a name: there or not): also when the operations overlapped. The one that ended first
+ * in the recording got a result that fits the state before the other, so it comes first here too.
+ */
+void order_read_strictly(struct order *o, uint32_t *resource);
+void order_write_strictly(struct order *o, uint32_t *resource);
+/*
  * As order_write, but in every mode and even when the operations overlapped: what comes later in the trace comes later in the replay.
  * For mappings, where using an address after its munmap would hit memory of the replayer.
  */
 void order_force(struct order *o, uint32_t *resource);
 /* Remembered as a reader, but not after the changes: it does not depend on them. */
 void order_note(struct order *o, uint32_t *resource);
-/* After the changes of a resource, without being remembered as one of its readers. */
+/* After the changes of a resource, strictly, without being remembered as one of its readers. */
 void order_peek(struct order *o, uint32_t resource);
 /* After everything that had ended in every lane: a renamed directory. */
 void order_all(struct order *o);

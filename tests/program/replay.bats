@@ -393,6 +393,17 @@ dependent() {
 	jq -e '.outcome == "failed" and .mismatch.count > 0 and (.reason | test("unexpected"))' run/run.json
 }
 
+@test "calls that overlapped keep the order that their results tell" {
+	# A thousand races: thread 1 looks before thread 2 makes the file, and after thread 3 took one away; each pair overlapped.
+	awk 'BEGIN { for (t = 1; t <= 3; t++) print "thread " t " tid=" t
+		for (i = 1; i <= 1000; i++) printf "file %d ino=%d mode=0100600 path=\"/old%d\"\n", i, i, i
+		for (i = 1; i <= 1000; i++) {
+			printf "%.4f+0.002 1 newfstatat path=\"/new%d\" = -ENOENT\n%.4f+0.002 2 mknod path=\"/new%d\" mode=0100600\n", i, i, i + 0.001, i
+			printf "%.4f+0.002 3 unlink path=\"/old%d\" file=%d\n%.4f+0.002 1 newfstatat path=\"/old%d\" = -ENOENT\n", i + 0.1, i, i, i + 0.101, i
+		} }' | build
+	for i in 1 2 3; do good; done
+}
+
 @test "four threads deliver 2000 messages: as many left as there were, at every order" {
 	awk 'BEGIN {
 		for (t = 1; t <= 4; t++) { print "thread " t " tid=" t; print "0.00" t " " t " mkdir path=\"/m" t "\" mode=0755"
