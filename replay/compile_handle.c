@@ -189,7 +189,7 @@ static void compile_open(struct compiler *c)
 	const struct trace_event *ev = c->ev;
 	uint64_t flags = open_flags(ev);
 	struct plan_args a = {.flags = flags, .mode = ev->mode & 0777};
-	uint32_t object = 0, slot = PLAN_NONE, gone = HANDLES_NONE;
+	uint32_t object = 0, slot = PLAN_NONE, gone = HANDLES_NONE, unclosed = HANDLES_NONE;
 	bool made = false, special;
 
 	if (!compile_paths(c, true, false) || compile_environmental(ev->result)) {
@@ -207,8 +207,10 @@ static void compile_open(struct compiler *c)
 		slot = handles_open(&c->handles, compile_lane(c), object, ev->file, (uint32_t)flags);
 		if (special)
 			handles_description(&c->handles, slot)->flags |= DESCRIPTION_DEAD;
+		unclosed = handles_park(&c->handles, c->pid, (int)ev->result, ev->begin_ns + ev->duration_ns);
 		gone = handles_bind(&c->handles, c->pid, (int)ev->result, slot, flags & O_CLOEXEC);
 	}
+	compile_close_slot(c, unclosed);
 	if (special) {
 		compile_close_slot(c, gone);
 		compile_skip(c);
@@ -228,9 +230,11 @@ static void compile_open(struct compiler *c)
 static void compile_close(struct compiler *c)
 {
 	struct plan_args a = {0};
-	bool known;
-	uint32_t slot = handles_close(&c->handles, c->pid, c->ev->fd, &known);
+	bool known = true;
+	uint32_t slot;
 
+	if (!handles_close_parked(&c->handles, c->pid, c->ev->fd, c->ev->begin_ns, &slot))
+		slot = handles_close(&c->handles, c->pid, c->ev->fd, &known);
 	if (!known && c->ev->result == -EBADF) {
 		compile_begin(c);
 		compile_emit(c, PLAN_NONE, &a, EBADF);

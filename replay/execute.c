@@ -40,10 +40,14 @@ static int64_t open_slot(struct lane *l, uint32_t slot, const struct plan_args *
 {
 	struct open_how how = {.flags = a->flags | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
 	int64_t fd;
+	int tries = 0;
 
 	if (a->flags & (O_CREAT | (O_TMPFILE & ~O_DIRECTORY)))
 		how.mode = a->mode;
-	fd = CALL4(SYS_openat2, l->run->root_fd, text(l, a->path), &how, sizeof(how));
+	/* With ".." in a path, any rename on the machine makes the kernel's check of the root fail for now: openat2(2) says to try again. */
+	do
+		fd = CALL4(SYS_openat2, l->run->root_fd, text(l, a->path), &how, sizeof(how));
+	while (fd == -EAGAIN && ++tries < 1000);
 	if (fd >= 0 && slot != PLAN_NONE) {
 		l->run->slot_path[slot] = a->path;
 		atomic_store_explicit(&l->run->slot[slot], (int)fd, memory_order_relaxed);

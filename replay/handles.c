@@ -7,6 +7,7 @@ void handles_release(struct handles *h)
 	for (size_t i = 0; i < h->tables; i++)
 		free(h->table[i].descriptor);
 	free(h->table);
+	free(h->parked);
 	free(h->description);
 	free(h->slot);
 	free(h->next_free);
@@ -158,6 +159,35 @@ uint32_t handles_close(struct handles *h, uint32_t pid, int fd, bool *known)
 	return unreference(h, slot);
 }
 
+bool handles_close_parked(struct handles *h, uint32_t pid, int fd, uint64_t begin_ns, uint32_t *slot)
+{
+	const struct table *t = table_of(h, pid);
+
+	for (size_t i = 0; t && i < h->parked_n; i++) {
+		if (h->parked[i].table != (uint32_t)(t - h->table) || h->parked[i].fd != fd || begin_ns >= h->parked[i].until_ns)
+			continue;
+		*slot = unreference(h, h->parked[i].slot);
+		h->parked[i] = h->parked[--h->parked_n];
+		return true;
+	}
+	return false;
+}
+
+uint32_t handles_park(struct handles *h, uint32_t pid, int fd, uint64_t now_ns)
+{
+	uint32_t slot = handles_find(h, pid, fd), before = HANDLES_NONE;
+	struct table *t = table_of(h, pid);
+
+	if (slot == HANDLES_NONE)
+		return HANDLES_NONE;
+	handles_close_parked(h, pid, fd, 0, &before);
+	t->descriptor[fd].slot = 0;
+	h->parked = grow(h->parked, &h->parked_room, h->parked_n + 1, sizeof(*h->parked));
+	h->parked[h->parked_n++] =
+		(struct parked){.until_ns = now_ns, .table = (uint32_t)(t - h->table), .slot = slot, .fd = fd};
+	return before;
+}
+
 void handles_recycle(struct handles *h, uint32_t lane, uint32_t slot)
 {
 	uint32_t d = h->slot[slot].description, *head = map_put(&h->free_slots, lane);
@@ -209,6 +239,15 @@ void handles_exit(struct handles *h, uint32_t pid, handles_closed *closed, void 
 	if (--t->users)
 		return;
 	close_all(h, t, false, closed, context);
+	for (size_t i = h->parked_n; i--;) { /* the recording has lost their close */
+		struct parked p = h->parked[i];
+
+		if (p.table != (uint32_t)(t - h->table))
+			continue;
+		h->parked[i] = h->parked[--h->parked_n];
+		if (unreference(h, p.slot) != HANDLES_NONE)
+			closed(context, p.slot);
+	}
 	free(t->descriptor);
 	*t = (struct table){0};
 }

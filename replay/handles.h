@@ -38,6 +38,12 @@ struct handles {
 		uint32_t users; /* processes */
 	} *table;
 	size_t tables, tables_room;
+	struct parked {
+		uint64_t until_ns;
+		uint32_t table, slot;
+		int fd;
+	} *parked;
+	size_t parked_n, parked_room;
 	struct map by_pid; /* -> table + 1 */
 	struct map free_slots; /* lane -> head of its list + 1 */
 	uint32_t *next_free;
@@ -53,6 +59,15 @@ void handles_release(struct handles *h);
 
 /* A process appears: with a copy of the parent's table, or the same one. parent 0: an empty one. Does nothing when it is known. */
 void handles_process(struct handles *h, uint32_t pid, uint32_t parent, bool share);
+
+/*
+ * close(2) frees the number before it returns: another thread's open may get it and end first. An open whose descriptor is still taken
+ * parks what is there, until the close comes that had begun before the open ended (now_ns). Returns a slot that has to be closed because it
+ * was parked for the same descriptor before, and its close is not part of the recording; else HANDLES_NONE.
+ */
+uint32_t handles_park(struct handles *h, uint32_t pid, int fd, uint64_t now_ns);
+/* Is this the close that something was parked for? Then *slot is what has to be closed, HANDLES_NONE while others still use it. */
+bool handles_close_parked(struct handles *h, uint32_t pid, int fd, uint64_t begin_ns, uint32_t *slot);
 
 /* The slot of a descriptor, or HANDLES_NONE. */
 uint32_t handles_find(const struct handles *h, uint32_t pid, int fd);
