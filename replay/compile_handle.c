@@ -170,14 +170,7 @@ static void open_failed(struct compiler *c, uint64_t flags)
 
 static void touch_opened(struct compiler *c, uint32_t object, uint64_t flags, bool made)
 {
-	for (uint32_t i = 0; i < c->where.passed_n; i++)
-		order_peek(c->order, c->model.name[c->where.passed[i]].resource);
-	if (c->where.name && made) {
-		order_write_strictly(c->order, &c->model.name[c->where.name].resource);
-		order_write(c->order, &c->model.object[c->where.directory].r_children);
-	} else if (c->where.name) {
-		order_read_strictly(c->order, &c->model.name[c->where.name].resource);
-	}
+	compile_touch_name(c, &c->where, made);
 	if (object && flags & O_TRUNC && !made) {
 		order_write(c->order, &c->model.object[object].r_size);
 		model_resize(&c->model, object, 0);

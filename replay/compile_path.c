@@ -19,7 +19,7 @@ static void peek_way(struct compiler *c, const struct where *w)
 		order_peek(c->order, c->model.name[w->passed[i]].resource);
 }
 
-static void touch_name(struct compiler *c, const struct where *w, bool change)
+void compile_touch_name(struct compiler *c, const struct where *w, bool change)
 {
 	peek_way(c, w);
 	if (!w->name)
@@ -183,7 +183,7 @@ void compile_path_event(struct compiler *c)
 	if (!follow)
 		a.flags |= is_xattr(ev) ? 0 : AT_SYMLINK_NOFOLLOW;
 	compile_begin(c);
-	touch_name(c, &c->where, false);
+	compile_touch_name(c, &c->where, false);
 	if (ev->op == TRACE_OP_TRUNCATE && known(object)) {
 		order_write(c->order, &c->model.object[object].r_size);
 		if (ev->result == 0)
@@ -237,7 +237,7 @@ static void compile_make(struct compiler *c, enum object_kind kind)
 	else
 		make_failed(c, kind);
 	compile_begin(c);
-	touch_name(c, &c->where, c->ev->result == 0);
+	compile_touch_name(c, &c->where, c->ev->result == 0);
 	a.path = intern_path(c, c->path);
 	compile_emit(c, a.path, &a, compile_expect(c, &a, false));
 }
@@ -262,7 +262,7 @@ static void compile_symlink(struct compiler *c)
 		make_failed(c, OBJECT_FILE);
 	}
 	compile_begin(c);
-	touch_name(c, &c->where, ev->result == 0);
+	compile_touch_name(c, &c->where, ev->result == 0);
 	a.path = intern_path(c, c->path);
 	compile_emit(c, a.path, &a, compile_expect(c, &a, false));
 }
@@ -285,7 +285,7 @@ static void compile_remove(struct compiler *c)
 	if (ev->result == -ENOTEMPTY && known(c->where.object))
 		model_populate(&c->model, c->where.object);
 	compile_begin(c);
-	touch_name(c, &c->where, ev->result == 0);
+	compile_touch_name(c, &c->where, ev->result == 0);
 	if (directory && known(c->where.object))
 		order_read(c->order, &c->model.object[c->where.object].r_children);
 	if (ev->result == 0 && c->where.name)
@@ -339,8 +339,8 @@ static void compile_rename(struct compiler *c)
 		model_populate(&c->model, c->where2.object);
 	directory = known(c->where.object) && c->model.object[c->where.object].kind == OBJECT_DIRECTORY;
 	compile_begin(c);
-	touch_name(c, &c->where, ev->result == 0);
-	touch_name(c, &c->where2, ev->result == 0);
+	compile_touch_name(c, &c->where, ev->result == 0);
+	compile_touch_name(c, &c->where2, ev->result == 0);
 	if (directory && ev->result == 0)
 		order_all(c->order);
 	if (ev->result == 0)
@@ -372,8 +372,8 @@ static void compile_link(struct compiler *c)
 			model_walk(&c->model, c->path, follow, &c->where);
 	}
 	compile_begin(c);
-	touch_name(c, &c->where, false);
-	touch_name(c, &c->where2, ev->result == 0);
+	compile_touch_name(c, &c->where, false);
+	compile_touch_name(c, &c->where2, ev->result == 0);
 	a.path = intern_path(c, c->path);
 	a.path2 = intern_path(c, c->path2);
 	compile_emit(c, a.path, &a, compile_expect(c, &a, false));

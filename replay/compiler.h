@@ -100,6 +100,8 @@ bool compile_paths(struct compiler *c, bool first, bool second);
 void compile_exists(struct compiler *c, const char *path, bool follow, uint32_t file, enum object_kind kind, struct where *where);
 /* Something is about to be made there that the model thinks is there: somebody who was not recorded removed it. */
 void compile_vanished(struct compiler *c, const char *path, const struct where *where);
+/* The operation uses the name that was walked to, or changes what is behind it; also the links and directories on the way. */
+void compile_touch_name(struct compiler *c, const struct where *w, bool change);
 /* What is expected when the recording says `result`; full: it is a count that should equal `length`. */
 uint16_t compile_expect(struct compiler *c, struct plan_args *args, bool full);
 /* Results that say something about the recorded host and not about the file system: permissions, limits, signals. */
