@@ -23,18 +23,7 @@ machine() {
 
 @test "40 kills at random moments" {
 	[ "$(id -u)" = 0 ] || skip "needs root: makes loop devices and file systems"
-	awk 'BEGIN {
-		print "header {\"recorder\":\"test\"}\nfile 1 dev=254:0 ino=2 mode=040755 seen=0 path=\"/srv\""
-		print "thread 1 tid=100 pid=100 seen=0 comm=\"test\" cwd=\"/srv\""
-		for (i = 1; i <= 200; i++) {
-			t = i / 1000
-			printf "file %d dev=254:0 ino=%d mode=0100644 bits=created seen=%f path=\"/srv/f%d\"\n", i + 1, i + 10, t, i
-			printf "%f+0.000010 1 openat fd=AT_FDCWD file=%d path=\"/srv/f%d\" flags=O_WRONLY|O_CREAT mode=0644 bits=created = 3\n", t, i + 1, i
-			printf "%f+0.000010 1 write fd=3 file=%d offset=0 length=4096 = 4096\n", t + 0.0001, i + 1
-			printf "%f+0.000100 1 fsync fd=3 file=%d = 0\n", t + 0.0002, i + 1
-			printf "%f+0.000010 1 close fd=3 file=%d = 0\n", t + 0.0004, i + 1
-		}
-	}' | "$iorig" trace build - -o "$t/t.iotrace"
+	awk -v n=200 -v got=4096 -f "$BATS_TEST_DIRNAME/../creations.awk" | "$iorig" trace build - -o "$t/t.iotrace"
 	cat >"$t/s.json" <<-'END'
 	{ "schema": "iorig.sweep/1", "name": "kills", "trace": {"file": "t.iotrace"}, "box": {"disks": [{"loop_gib": 0.25}]},
 	  "base": {"profile": "ext4-one", "set": {"block.nr_requests": 64, "vm.swappiness": 33, "vm.dirty_ratio": 17}},
