@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/statvfs.h>
 #include <sys/sysinfo.h>
 #include <time.h>
@@ -13,6 +14,8 @@
 #include "lib/progress.h"
 #include "lib/stop.h"
 #include "replay/session.h"
+
+enum { DESCRIPTORS_OWN = 64 }; /* beside the recorded ones */
 
 int session_interrupted(void)
 {
@@ -68,6 +71,24 @@ static int check_room(struct session *s, struct state_need need)
 	return EXIT_DONE;
 }
 
+/* A recorded descriptor is one of ours, whichever process had it: raises the limit as far as that may be. */
+static int check_descriptors(struct session *s)
+{
+	rlim_t needed = s->plan.slots + DESCRIPTORS_OWN;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return EXIT_DONE;
+	if (limit.rlim_max >= needed || setrlimit(RLIMIT_NOFILE, &(struct rlimit){needed, needed})) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+		if (limit.rlim_max < needed)
+			return fail(EXIT_FAILED, "the replay may have %llu descriptors open at once and this process is limited to %llu; raise ulimit -n",
+				    (unsigned long long)needed, (unsigned long long)limit.rlim_max);
+	}
+	return EXIT_DONE;
+}
+
 static int state_failed(struct session *s, int rc)
 {
 	if (stop_requested())
@@ -81,7 +102,10 @@ int session_prepare(struct session *s)
 {
 	struct state_need need = state_need(&s->plan);
 	uint64_t began = clock_now_ns();
-	int rc;
+	int rc = check_descriptors(s);
+
+	if (rc)
+		return rc;
 
 	s->state = (struct state_work){.plan = &s->plan, .pool = s->run.pool, .pool_bytes = s->run.pool_bytes, .stop = &s->run.stop};
 	if (!s->opt.prepared) {

@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -45,8 +44,6 @@ static void *zeroed(size_t n, size_t bytes, size_t alignment)
 
 int run_init(struct runtime *run, const struct plan *plan, const struct run_options *options, struct totals *totals, int root_fd)
 {
-	struct rlimit files;
-
 	*run = (struct runtime){.plan = plan, .timing = options->timing, .speed = options->speed, .totals = totals, .root_fd = root_fd,
 				.margin_ns = 20000};
 	run->null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
@@ -67,10 +64,6 @@ int run_init(struct runtime *run, const struct plan *plan, const struct run_opti
 		run->lane[i].number = i;
 		run->lane[i].wake_at = UINT32_MAX;
 		pthread_mutex_init(&run->lane[i].sleepers_lock, NULL);
-	}
-	if (!getrlimit(RLIMIT_NOFILE, &files)) {
-		files.rlim_cur = files.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &files);
 	}
 	run->no_barrier = CALL3(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) < 0;
 	return 0;
