@@ -12,6 +12,12 @@ static int bad(struct decode *d, const char *why)
 	return -EBADMSG;
 }
 
+static int unknown(struct decode *d, const char *why)
+{
+	d->why = why;
+	return -EPROTONOSUPPORT;
+}
+
 int decode_init(struct decode *d)
 {
 	memset(d, 0, sizeof(*d));
@@ -46,8 +52,10 @@ static int read_directory(struct decode *d, const uint8_t **at, const uint8_t *e
 
 		if (!varint_get(at, end, &x->column) || !varint_get(at, end, &x->raw) || !varint_get(at, end, &x->stored))
 			return bad(d, "the directory of columns is damaged");
-		if (x->column >= TRACE_COLUMNS || !trace_column_name((unsigned)x->column) || (i && x->column <= entry[i - 1].column))
-			return bad(d, "there is a column that version 1 does not have, or twice");
+		if (i && x->column <= entry[i - 1].column)
+			return bad(d, "there is a column twice");
+		if (x->column >= TRACE_COLUMNS || !trace_column_name((unsigned)x->column))
+			return unknown(d, "it holds a column that this program does not know; a newer iorig reads it");
 		if (!x->raw || x->raw > TRACE_COLUMN_MAX || x->stored > x->raw || !x->stored)
 			return bad(d, "a column has an impossible size");
 		*raw_sum += x->raw;
@@ -166,7 +174,9 @@ static int decode_members(struct decode *d, enum trace_record_type type, void *r
 		uint64_t v, *before = &d->predict.member[m->column];
 		uint32_t narrow;
 
-		if (!get(d, m->column, &v))
+		if (!d->column[m->column].data && trace_may_miss(m))
+			v = 0;
+		else if (!get(d, m->column, &v))
 			return bad(d, "a definition's column ends early");
 		if (m->coding == TRACE_SIGNED)
 			v = (uint64_t)unzigzag(v);
@@ -218,10 +228,8 @@ static int read_shape(struct decode *d)
 		return bad(d, "the table of shapes ends early");
 	if (op >= TRACE_OP_MAX || via > TRACE_VIA_FAULT || bits > UINT16_MAX || ring > UINT32_MAX || mode > UINT32_MAX)
 		return bad(d, "a shape has a number out of range");
-	if (!trace_ops[op].name || fields >= TRACE_F_ARG << 1) {
-		d->why = "it holds an operation that this program does not know; a newer iorig reads it";
-		return -EPROTONOSUPPORT;
-	}
+	if (!trace_ops[op].name || fields >= TRACE_F_ARG << 1)
+		return unknown(d, "it holds an operation that this program does not know; a newer iorig reads it");
 	s.op = (uint8_t)op;
 	s.fields = (uint16_t)fields;
 	s.via = (uint8_t)via;
@@ -422,22 +430,31 @@ static int check_used_up(struct decode *d)
 	return 0;
 }
 
+static int begin_run(struct decode *d)
+{
+	uint64_t run, type;
+
+	if (!get(d, TRACE_COL_ORDER, &run) || !(run >> 3) || run >> 3 > d->records_left)
+		return bad(d, "the order of records is damaged");
+	type = run & 7;
+	if (!type && (!get(d, TRACE_COL_ORDER, &type) || type < TRACE_BASIC_TYPES))
+		return bad(d, "the order of records is damaged");
+	if (type >= TRACE_RECORD_TYPES)
+		return unknown(d, "it holds a kind of record that this program does not know; a newer iorig reads it");
+	d->run_type = (enum trace_record_type)type;
+	d->run_left = (uint32_t)(run >> 3);
+	return 0;
+}
+
 int decode_next(struct decode *d, struct trace_record *record)
 {
 	int rc;
 
 	if (!d->records_left)
 		return check_used_up(d);
-	while (!d->run_left) {
-		uint64_t run;
-
-		if (!get(d, TRACE_COL_ORDER, &run) || run >> 3 > d->records_left)
-			return bad(d, "the order of records is damaged");
-		d->run_type = run & 7;
-		d->run_left = (uint32_t)(run >> 3);
-		if (d->run_type == TRACE_END || !d->run_left)
-			return bad(d, "the order of records is damaged");
-	}
+	rc = d->run_left ? 0 : begin_run(d);
+	if (rc)
+		return rc;
 	d->run_left--;
 	d->records_left--;
 	if (d->run_type == TRACE_EVENT)

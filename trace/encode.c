@@ -101,8 +101,12 @@ size_t encode_pending_bytes(const struct encode *e)
 
 static void end_run(struct encode *e)
 {
+	bool basic = e->run_type < TRACE_BASIC_TYPES;
+
 	if (e->run_length)
-		put(e, TRACE_COL_ORDER, (uint64_t)e->run_length << 3 | e->run_type);
+		put(e, TRACE_COL_ORDER, (uint64_t)e->run_length << 3 | (basic ? e->run_type : 0));
+	if (e->run_length && !basic)
+		put(e, TRACE_COL_ORDER, e->run_type);
 	e->run_length = 0;
 }
 
@@ -413,11 +417,28 @@ int encode_pack(struct encode *e, int level, const struct encode_column *columns
 	return 0;
 }
 
+/* Columns that may be missing are, when they say nothing. */
+static void leave_out_zeros(struct encode *e)
+{
+	for (const struct trace_member *m = trace_members; m->column; m++) {
+		struct encode_column *c = &e->column[m->column];
+		const uint8_t *p = c->data;
+
+		if (!trace_may_miss(m))
+			continue;
+		while (p < c->at && !*p)
+			p++;
+		if (p == c->at)
+			c->at = c->data;
+	}
+}
+
 int encode_finish(struct encode *e, int level, struct trace_frame *frame, const uint8_t **payload)
 {
 	struct encode_column *c = e->column;
 
 	end_run(e);
+	leave_out_zeros(e);
 	c[TRACE_COL_TIME_BITS].at = bits_end(&e->time, c[TRACE_COL_TIME_BITS].at);
 	c[TRACE_COL_DURATION_BITS].at = bits_end(&e->duration, c[TRACE_COL_DURATION_BITS].at);
 	c[TRACE_COL_OFFSET_BITS].at = bits_end(&e->offset, c[TRACE_COL_OFFSET_BITS].at);

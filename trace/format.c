@@ -20,9 +20,17 @@ enum {
 
 const struct trace_member *trace_members_of(enum trace_record_type type)
 {
-	static const uint8_t first[] = {
-		[TRACE_END] = AT_END,   [TRACE_FILE] = AT_FILE_PATH, [TRACE_THREAD] = AT_THREAD_TID,         [TRACE_FD] = AT_FD_PID,
-		[TRACE_EVENT] = AT_END, [TRACE_WAKE] = AT_WAKE_AT,   [TRACE_RESIDENCY] = AT_RESIDENCY_FILE, [TRACE_LOSS] = AT_LOSS_COUNT,
+	static const uint8_t first[TRACE_RECORD_TYPES] = {
+		[TRACE_END] = AT_END,
+		[TRACE_FILE] = AT_FILE_PATH,
+		[TRACE_THREAD] = AT_THREAD_TID,
+		[TRACE_FD] = AT_FD_PID,
+		[TRACE_EVENT] = AT_END,
+		[TRACE_WAKE] = AT_WAKE_AT,
+		[TRACE_RESIDENCY] = AT_RESIDENCY_FILE,
+		[TRACE_LOSS] = AT_LOSS_COUNT,
+		[TRACE_CONTENT] = AT_CONTENT_FILE,
+		[TRACE_HOLE] = AT_HOLE_FILE,
 	};
 
 	return &trace_members[first[type]];

@@ -34,6 +34,8 @@ enum {
 	TRACE_STRING_MAX = 64 << 10,
 	TRACE_TEXT_FLUSH = 16 << 20, /* so much text ends the block; prefixes are shared, so that its column may be far smaller */
 	TRACE_VARINT_MAX = 10,
+
+	TRACE_BASIC_TYPES = 8, /* record types below it stand in the three bits of a run; others behind it */
 };
 
 #define TRACE_TAG_BLOCK 0x4b4f4c42u /* "BLOK" */
@@ -89,7 +91,11 @@ enum trace_check { TRACE_ANY, TRACE_IS_STRING, TRACE_IS_FILE, TRACE_IS_THREAD, T
 	X(20, PATH2) \
 	X(21, OFFSET2)
 
-/* Members of the other records, a column each: X(number, id, record type, struct, member, coding, check). */
+/*
+ * Members of the other records, a column each: X(number, id, record type, struct, member, coding, check).
+ * A column that came after the others of its record is left out when it holds nothing but zeros (trace_may_miss): a trace without such things is
+ * what it was before.
+ */
 #define TRACE_MEMBERS(X) \
 	X(32, FILE_PATH, FILE, trace_file, path, STRING, IS_STRING) \
 	X(33, FILE_DEV, FILE, trace_file, dev, PLAIN, ANY) \
@@ -101,12 +107,14 @@ enum trace_check { TRACE_ANY, TRACE_IS_STRING, TRACE_IS_FILE, TRACE_IS_THREAD, T
 	X(39, FILE_SIZE, FILE, trace_file, size, PLAIN, ANY) \
 	X(40, FILE_TARGET, FILE, trace_file, target, STRING, IS_STRING) \
 	X(41, FILE_SEEN, FILE, trace_file, seen_ns, DELTA, ANY) \
+	X(42, FILE_ALLOCATED, FILE, trace_file, allocated_bytes, PLAIN, ANY) \
 	X(48, THREAD_TID, THREAD, trace_thread, tid, PLAIN, ANY) \
 	X(49, THREAD_PID, THREAD, trace_thread, pid, PLAIN, ANY) \
 	X(50, THREAD_PARENT, THREAD, trace_thread, parent, PLAIN, IS_OLDER_THREAD) \
 	X(51, THREAD_COMM, THREAD, trace_thread, comm, STRING, IS_STRING) \
 	X(52, THREAD_CWD, THREAD, trace_thread, cwd, STRING, IS_STRING) \
 	X(53, THREAD_SEEN, THREAD, trace_thread, seen_ns, DELTA, ANY) \
+	X(54, THREAD_MOUNT_NAMESPACE, THREAD, trace_thread, mount_namespace, PLAIN, ANY) \
 	X(56, FD_PID, FD, trace_fd, pid, PLAIN, ANY) \
 	X(57, FD_FD, FD, trace_fd, fd, SIGNED, ANY) \
 	X(58, FD_FILE, FD, trace_fd, file, PLAIN, IS_FILE) \
@@ -119,11 +127,23 @@ enum trace_check { TRACE_ANY, TRACE_IS_STRING, TRACE_IS_FILE, TRACE_IS_THREAD, T
 	X(72, RESIDENCY_FILE, RESIDENCY, trace_residency, file, PLAIN, IS_FILE) \
 	X(73, RESIDENCY_FIRST, RESIDENCY, trace_residency, first_page, PLAIN, ANY) \
 	X(74, RESIDENCY_PAGES, RESIDENCY, trace_residency, pages, PLAIN, ANY) \
+	X(75, RESIDENCY_ABSENT, RESIDENCY, trace_residency, absent_pages, PLAIN, ANY) \
+	X(76, RESIDENCY_AT, RESIDENCY, trace_residency, at_ns, DELTA, ANY) \
+	X(77, RESIDENCY_BITS, RESIDENCY, trace_residency, bits, PLAIN, ANY) \
 	X(80, LOSS_COUNT, LOSS, trace_loss, count, PLAIN, ANY) \
 	X(81, LOSS_FIRST, LOSS, trace_loss, first_ns, DELTA, ANY) \
 	X(82, LOSS_LAST, LOSS, trace_loss, last_ns, DELTA, ANY) \
 	X(83, LOSS_CAUSE, LOSS, trace_loss, cause, PLAIN, ANY) \
-	X(84, LOSS_CPU, LOSS, trace_loss, cpu, PLAIN, ANY)
+	X(84, LOSS_CPU, LOSS, trace_loss, cpu, PLAIN, ANY) \
+	X(85, CONTENT_FILE, CONTENT, trace_content, file, PLAIN, IS_FILE) \
+	X(86, CONTENT_SAMPLED, CONTENT, trace_content, sampled_bytes, PLAIN, ANY) \
+	X(87, CONTENT_ZERO, CONTENT, trace_content, zero_bytes, PLAIN, ANY) \
+	X(88, CONTENT_STORED, CONTENT, trace_content, stored_bytes, PLAIN, ANY) \
+	X(89, CONTENT_AT, CONTENT, trace_content, at_ns, DELTA, ANY) \
+	X(90, HOLE_FILE, HOLE, trace_hole, file, PLAIN, IS_FILE) \
+	X(91, HOLE_OFFSET, HOLE, trace_hole, offset, DELTA, ANY) \
+	X(92, HOLE_BYTES, HOLE, trace_hole, bytes, PLAIN, ANY) \
+	X(93, HOLE_DATA, HOLE, trace_hole, data_bytes, PLAIN, ANY)
 
 enum trace_column {
 #define X(number, id) TRACE_COL_##id = number,
@@ -142,6 +162,13 @@ struct trace_member {
 };
 /* All members, grouped by record type, ends with column 0. */
 extern const struct trace_member trace_members[];
+/* Members that came later: where all are zero, the column is missing. */
+static inline bool trace_may_miss(const struct trace_member *m)
+{
+	return m->column == TRACE_COL_FILE_ALLOCATED || m->column == TRACE_COL_THREAD_MOUNT_NAMESPACE ||
+	       (m->column >= TRACE_COL_RESIDENCY_ABSENT && m->column <= TRACE_COL_RESIDENCY_BITS);
+}
+
 /* The first member of a record type in there. */
 const struct trace_member *trace_members_of(enum trace_record_type type);
 

@@ -62,14 +62,14 @@ static int print_json(const struct info *i)
 	const struct summary *s = &i->summary;
 	const struct trace_error *error = trace_reader_error(i->reader);
 	json_t *file = json_string(i->path); /* NULL when it is no UTF-8 */
-	json_t *doc = json_pack("{s:s, s:o, s:i, s:I, s:s, s:s, s:b, s:o, s:I, s:I, s:I, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+	json_t *doc = json_pack("{s:s, s:o, s:i, s:I, s:s, s:s, s:b, s:o, s:I, s:I, s:I, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
 				"schema", "iorig.trace-info/1", "file", file ? file : json_null(), "version", (int)TRACE_VERSION, "bytes", number(i->bytes),
 				"sha256", i->sha256, "state", i->state, "complete", !error->status && !s->lost, "problem",
 				error->status ? json_string(error->text) : json_null(), "events", number(s->events), "lost", number(s->lost),
 				"duration_ns", number(summary_duration_ns(s)), "bytes_per_event", bytes_per_event(i), "files",
 				number(s->files), "lanes", number(s->lanes), "threads", number(s->threads), "processes",
 				number(s->processes), "descriptors", number(s->descriptors), "wakes", number(s->wakes), "residencies",
-				number(s->residencies), "bytes_read", number(s->bytes_read), "bytes_written", number(s->bytes_written),
+				number(s->residencies), "contents", number(s->contents), "holes", number(s->holes), "bytes_read", number(s->bytes_read), "bytes_written", number(s->bytes_written),
 				"first_ns", number(s->first_ns));
 	const json_t *trailer = trace_reader_trailer(i->reader);
 	json_t *lost = json_object();
@@ -115,9 +115,10 @@ static void print_text(const struct info *i)
 	printf(" s\nfiles     %" PRIu64 "\nlanes     %" PRIu64 " (threads with events), %" PRIu64 " threads of %" PRIu64 " processes known\n",
 	       s->files, s->lanes, s->threads, s->processes);
 	printf("moved     %" PRIu64 " bytes read, %" PRIu64 " bytes written\n", s->bytes_read, s->bytes_written);
-	if (s->wakes || s->residencies || s->descriptors)
-		printf("also      %" PRIu64 " open descriptors at the start, %" PRIu64 " wake-ups, %" PRIu64 " runs of cached pages\n",
-		       s->descriptors, s->wakes, s->residencies);
+	if (s->wakes || s->residencies || s->descriptors || s->contents || s->holes)
+		printf("also      %" PRIu64 " open descriptors at the start, %" PRIu64 " wake-ups, %" PRIu64 " runs of cached pages, %" PRIu64
+		       " holes, %" PRIu64 " files sampled\n",
+		       s->descriptors, s->wakes, s->residencies, s->holes, s->contents);
 	printf("size      %" PRIu64 " bytes, %.2f an event\nsha256    %s\n", i->bytes, bytes_per_event(i), i->sha256);
 	printf("recorded\n");
 	print_facts(trace_reader_header(i->reader));

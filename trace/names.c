@@ -28,7 +28,9 @@ const struct text_flag text_event_bits[] = {
 	{"compat", TRACE_EV_COMPAT},           {"created", TRACE_EV_CREATED},               {0},
 };
 
-const struct text_flag text_file_bits[] = {{"created", TRACE_FILE_CREATED}, {"size-late", TRACE_FILE_SIZE_LATE}, {0}};
+const struct text_flag text_file_bits[] = {{"created", TRACE_FILE_CREATED}, {"size-late", TRACE_FILE_SIZE_LATE}, {"allocation", TRACE_FILE_ALLOCATION}, {0}};
+
+const struct text_flag text_residency_bits[] = {{"end", TRACE_RESIDENCY_END}, {0}};
 
 /* The next two are values, not bits; each value has its name, so that combining does not occur. */
 const struct text_flag text_via[] = {{"fault", TRACE_VIA_FAULT}, {"uring", TRACE_VIA_URING}, {"aio", TRACE_VIA_AIO}, {"syscall", 0}, {0}};

@@ -74,6 +74,8 @@ static int copy_record(struct rewrite *x, struct trace_record *r)
 	case TRACE_WAKE: return trace_writer_wake(x->writer, &r->wake);
 	case TRACE_RESIDENCY: return trace_writer_residency(x->writer, &r->residency);
 	case TRACE_LOSS: return trace_writer_loss(x->writer, &r->loss);
+	case TRACE_CONTENT: return trace_writer_content(x->writer, &r->content);
+	case TRACE_HOLE: return trace_writer_hole(x->writer, &r->hole);
 	case TRACE_END: return 0;
 	}
 	return -EINVAL;

@@ -97,6 +97,8 @@ static int count_record(struct summary *s, const struct trace_record *r)
 		s->lost = add(s->lost, r->loss.count);
 		s->lost_by_cause[r->loss.cause] = add(s->lost_by_cause[r->loss.cause], r->loss.count);
 		return 0;
+	case TRACE_CONTENT: s->contents++; return 0;
+	case TRACE_HOLE: s->holes++; return 0;
 	case TRACE_END: return 0;
 	}
 	return 0;

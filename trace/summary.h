@@ -13,7 +13,7 @@ struct summary_file {
 };
 
 struct summary {
-	uint64_t events, wakes, residencies, descriptors, files, threads, lanes, processes;
+	uint64_t events, wakes, residencies, contents, holes, descriptors, files, threads, lanes, processes;
 	uint64_t lost, lost_by_cause[TRACE_LOSS_OTHER + 1];
 	uint64_t first_ns, last_ns; /* begin of the first event, end of the last */
 	uint64_t bytes_read, bytes_written;

@@ -44,7 +44,7 @@ struct text_flag {
 	uint64_t value;
 };
 /* Each list ends with an empty entry; combinations stand before their parts. */
-extern const struct text_flag text_open_flags[], text_at_flags[], text_event_bits[], text_file_bits[], text_via[], text_causes[];
+extern const struct text_flag text_open_flags[], text_at_flags[], text_event_bits[], text_file_bits[], text_residency_bits[], text_via[], text_causes[];
 /* The list for the flags member of that operation, or NULL: only numbers. */
 const struct text_flag *text_flags_of(unsigned op);
 

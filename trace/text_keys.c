@@ -18,6 +18,7 @@ const struct text_key text_keys[] = {
 	{"seen", KEY(FILE, trace_file, seen_ns, .kind = TEXT_TIME)},
 	{"path", KEY(FILE, trace_file, path, .kind = TEXT_STRING)},
 	{"target", KEY(FILE, trace_file, target, .kind = TEXT_STRING)},
+	{"allocated", KEY(FILE, trace_file, allocated_bytes, .kind = TEXT_NUMBER)},
 
 	{"tid", KEY(THREAD, trace_thread, tid, .kind = TEXT_NUMBER)},
 	{"pid", KEY(THREAD, trace_thread, pid, .kind = TEXT_NUMBER, .always = true)},
@@ -25,6 +26,7 @@ const struct text_key text_keys[] = {
 	{"seen", KEY(THREAD, trace_thread, seen_ns, .kind = TEXT_TIME)},
 	{"comm", KEY(THREAD, trace_thread, comm, .kind = TEXT_STRING)},
 	{"cwd", KEY(THREAD, trace_thread, cwd, .kind = TEXT_STRING)},
+	{"mntns", KEY(THREAD, trace_thread, mount_namespace, .kind = TEXT_NUMBER)},
 
 	{"pid", KEY(FD, trace_fd, pid, .kind = TEXT_NUMBER)},
 	{"fd", KEY(FD, trace_fd, fd, .kind = TEXT_SIGNED, .always = true)},
@@ -56,12 +58,26 @@ const struct text_key text_keys[] = {
 	{"file", KEY(RESIDENCY, trace_residency, file, .kind = TEXT_FILE)},
 	{"page", KEY(RESIDENCY, trace_residency, first_page, .kind = TEXT_NUMBER, .always = true)},
 	{"pages", KEY(RESIDENCY, trace_residency, pages, .kind = TEXT_NUMBER, .always = true)},
+	{"absent", KEY(RESIDENCY, trace_residency, absent_pages, .kind = TEXT_NUMBER)},
+	{"at", KEY(RESIDENCY, trace_residency, at_ns, .kind = TEXT_TIME)},
+	{"bits", KEY(RESIDENCY, trace_residency, bits, .kind = TEXT_FLAGS, .flags = text_residency_bits)},
 
 	{"count", KEY(LOSS, trace_loss, count, .kind = TEXT_NUMBER, .always = true)},
 	{"first", KEY(LOSS, trace_loss, first_ns, .kind = TEXT_TIME, .always = true)},
 	{"last", KEY(LOSS, trace_loss, last_ns, .kind = TEXT_TIME, .always = true)},
 	{"cause", KEY(LOSS, trace_loss, cause, .kind = TEXT_FLAGS, .flags = text_causes, .always = true)},
 	{"cpu", KEY(LOSS, trace_loss, cpu, .kind = TEXT_NUMBER, .always = true)},
+
+	{"file", KEY(CONTENT, trace_content, file, .kind = TEXT_FILE)},
+	{"sampled", KEY(CONTENT, trace_content, sampled_bytes, .kind = TEXT_NUMBER, .always = true)},
+	{"zero", KEY(CONTENT, trace_content, zero_bytes, .kind = TEXT_NUMBER, .always = true)},
+	{"stored", KEY(CONTENT, trace_content, stored_bytes, .kind = TEXT_NUMBER, .always = true)},
+	{"at", KEY(CONTENT, trace_content, at_ns, .kind = TEXT_TIME)},
+
+	{"file", KEY(HOLE, trace_hole, file, .kind = TEXT_FILE)},
+	{"offset", KEY(HOLE, trace_hole, offset, .kind = TEXT_NUMBER, .always = true)},
+	{"bytes", KEY(HOLE, trace_hole, bytes, .kind = TEXT_NUMBER, .always = true)},
+	{"data", KEY(HOLE, trace_hole, data_bytes, .kind = TEXT_NUMBER)},
 	{0},
 };
 
@@ -76,9 +92,9 @@ const struct text_key *text_keys_of(enum trace_record_type type)
 
 const char *text_word(enum trace_record_type type)
 {
-	static const char *const words[] = {
-		[TRACE_END] = NULL,   [TRACE_FILE] = "file", [TRACE_THREAD] = "thread",       [TRACE_FD] = "fd",
-		[TRACE_EVENT] = NULL, [TRACE_WAKE] = "wake", [TRACE_RESIDENCY] = "residency", [TRACE_LOSS] = "loss",
+	static const char *const words[TRACE_RECORD_TYPES] = {
+		[TRACE_FILE] = "file",		 [TRACE_THREAD] = "thread", [TRACE_FD] = "fd",		 [TRACE_WAKE] = "wake",
+		[TRACE_RESIDENCY] = "residency", [TRACE_LOSS] = "loss",	    [TRACE_CONTENT] = "content", [TRACE_HOLE] = "hole",
 	};
 
 	return words[type];

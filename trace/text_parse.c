@@ -373,6 +373,8 @@ static int write_definition(struct trace_writer *w, const struct trace_record *r
 	case TRACE_WAKE: return trace_writer_wake(w, &r->wake);
 	case TRACE_RESIDENCY: return trace_writer_residency(w, &r->residency);
 	case TRACE_LOSS: return trace_writer_loss(w, &r->loss);
+	case TRACE_CONTENT: return trace_writer_content(w, &r->content);
+	case TRACE_HOLE: return trace_writer_hole(w, &r->hole);
 	default: return -EINVAL;
 	}
 }
@@ -449,10 +451,10 @@ static bool parse_line(struct parser *p, char *at)
 	if (!strncmp(at, "trailer ", 8))
 		return (p->trailer = parse_json(p, "trailer", at + 8)) != NULL;
 	word = next_word(&at);
-	for (enum trace_record_type type = TRACE_FILE; type <= TRACE_LOSS; type++)
+	for (enum trace_record_type type = TRACE_FILE; type < TRACE_RECORD_TYPES; type++)
 		if (text_word(type) && !strcmp(word, text_word(type)))
 			return parse_definition(p, type, at);
-	return wrong(p, "a line begins with a time, header, file, thread, fd, wake, residency, loss, trailer or #, not with '%.40s'", word);
+	return wrong(p, "a line begins with a time, header, file, thread, fd, wake, residency, content, hole, loss, trailer or #, not with '%.40s'", word);
 }
 
 static bool parse_stream(struct parser *p, FILE *from)

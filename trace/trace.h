@@ -91,6 +91,7 @@ struct trace_event {
 enum trace_file_bits {
 	TRACE_FILE_CREATED = 1 << 0,  /* came into being during the recording: not part of the starting state */
 	TRACE_FILE_SIZE_LATE = 1 << 1, /* size was taken after an operation that may have changed it */
+	TRACE_FILE_ALLOCATION = 1 << 2, /* allocated_bytes is known */
 };
 
 /* A file at its first sight. Identity is (dev, ino, generation); the path is a label. */
@@ -105,6 +106,7 @@ struct trace_file {
 	uint64_t size; /* bytes */
 	uint32_t target; /* symbolic link: string id of its text */
 	uint64_t seen_ns;
+	uint64_t allocated_bytes; /* on the disk, as st_blocks tells; less than size: a sparse file (or a compressing file system) */
 };
 
 struct trace_thread {
@@ -113,6 +115,7 @@ struct trace_thread {
 	uint32_t parent; /* id of the thread that created it, 0 = existed before the recording */
 	uint32_t comm, cwd; /* string ids, 0 = unknown */
 	uint64_t seen_ns;
+	uint32_t mount_namespace; /* its number when the thread was seen first, 0 = unknown; the recorder's own is in the header */
 };
 
 /* An entry of a process's descriptor table that existed when the recording began. */
@@ -130,9 +133,33 @@ struct trace_wake { /* waker made wakee runnable */
 	uint32_t waker, wakee; /* thread ids */
 };
 
-struct trace_residency { /* what of a file was in the page cache when the recording began */
+enum trace_residency_bits {
+	TRACE_RESIDENCY_END = 1 << 0, /* as the recording left it; otherwise as a file was when it was seen first */
+};
+
+/* What of a file was in the page cache. Several runs a file; one of no pages: looked, and nothing was there. */
+struct trace_residency {
 	uint32_t file;
-	uint64_t first_page, pages; /* one run of resident 4 KiB pages */
+	uint64_t first_page, pages; /* one run of 4 KiB pages */
+	uint64_t absent_pages;	    /* so many of them were not there, it is not known which; 0: all were */
+	uint64_t at_ns;
+	uint32_t bits; /* enum trace_residency_bits */
+};
+
+/* What kind of data a regular file holds, from samples. Only counts: sampled = zero + compressed to stored. */
+struct trace_content {
+	uint32_t file;
+	uint64_t sampled_bytes; /* of the file's data (not of its holes), looked at in pieces of up to 128 KiB */
+	uint64_t zero_bytes;	/* of these, in 4 KiB pages that hold nothing but zeros */
+	uint64_t stored_bytes;	/* what the other pages come to with zstd -1, piece by piece */
+	uint64_t at_ns;
+};
+
+/* A part of a regular file without storage behind it (SEEK_HOLE), at first sight. */
+struct trace_hole {
+	uint32_t file;
+	uint64_t offset, bytes;
+	uint64_t data_bytes; /* so many of them are no hole: the last one of a file with too many holes tells of the rest; 0: all are */
 };
 
 enum trace_loss_cause { TRACE_LOSS_RING_FULL, TRACE_LOSS_SKIPPED, TRACE_LOSS_UNPAIRED, TRACE_LOSS_OTHER };
@@ -152,7 +179,10 @@ enum trace_record_type {
 	TRACE_WAKE,
 	TRACE_RESIDENCY,
 	TRACE_LOSS,
+	TRACE_CONTENT,
+	TRACE_HOLE,
 };
+#define TRACE_RECORD_TYPES (TRACE_HOLE + 1)
 
 struct trace_record {
 	enum trace_record_type type;
@@ -164,6 +194,8 @@ struct trace_record {
 		struct trace_wake wake;
 		struct trace_residency residency;
 		struct trace_loss loss;
+		struct trace_content content;
+		struct trace_hole hole;
 	};
 };
 
@@ -198,6 +230,8 @@ int trace_writer_event(struct trace_writer *w, const struct trace_event *event);
 int trace_writer_wake(struct trace_writer *w, const struct trace_wake *wake);
 int trace_writer_residency(struct trace_writer *w, const struct trace_residency *residency);
 int trace_writer_loss(struct trace_writer *w, const struct trace_loss *loss);
+int trace_writer_content(struct trace_writer *w, const struct trace_content *content);
+int trace_writer_hole(struct trace_writer *w, const struct trace_hole *hole);
 /* Ends the current block now, so that all of it reaches the file. */
 int trace_writer_flush(struct trace_writer *w);
 uint64_t trace_writer_bytes(const struct trace_writer *w);

@@ -304,6 +304,16 @@ int trace_writer_loss(struct trace_writer *w, const struct trace_loss *loss)
 	return define(w, true, TRACE_LOSS, loss);
 }
 
+int trace_writer_content(struct trace_writer *w, const struct trace_content *content)
+{
+	return define(w, is_file(w, content->file), TRACE_CONTENT, content);
+}
+
+int trace_writer_hole(struct trace_writer *w, const struct trace_hole *hole)
+{
+	return define(w, is_file(w, hole->file), TRACE_HOLE, hole);
+}
+
 int trace_writer_event(struct trace_writer *w, const struct trace_event *event)
 {
 	const struct trace_op_info *op = &trace_ops[event->op];

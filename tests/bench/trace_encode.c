@@ -90,6 +90,8 @@ static void encode(const struct loaded *l, const char *path)
 		case TRACE_FD: trace_writer_fd(w, &r->fd); break;
 		case TRACE_WAKE: trace_writer_wake(w, &r->wake); break;
 		case TRACE_RESIDENCY: trace_writer_residency(w, &r->residency); break;
+		case TRACE_CONTENT: trace_writer_content(w, &r->content); break;
+		case TRACE_HOLE: trace_writer_hole(w, &r->hole); break;
 		case TRACE_LOSS: trace_writer_loss(w, &r->loss); break;
 		case TRACE_END: break;
 		}

@@ -83,7 +83,7 @@ small() { # N: a trace of N reads of one file
 }
 
 @test "an error in the text names its line and the reason, and writes nothing" {
-	refuse 1 "a line begins with a time, header, file, thread, fd, wake, residency, loss, trailer or #, not with 'flie'" <<<'flie 1'
+	refuse 1 "a line begins with a time, header, file, thread, fd, wake, residency, content, hole, loss, trailer or #, not with 'flie'" <<<'flie 1'
 	refuse 2 "the header must be the first record" <<<$'thread 1 tid=1\nheader {}'
 	refuse 1 "header needs a JSON object: '[' or '{' expected near 'nonsense'" <<<'header nonsense'
 	refuse 2 "the trailer must be the last record" <<<$'trailer {}\nthread 1 tid=1'

@@ -38,7 +38,9 @@ static void make_good(void)
 		uint32_t file = trace_writer_file(w, &(struct trace_file){.path = p, .dev = 1, .ino = b, .size = 1 << 20});
 
 		assert_int_equal(trace_writer_fd(w, &(struct trace_fd){.pid = 7, .fd = 3, .file = file}), 0);
-		assert_int_equal(trace_writer_residency(w, &(struct trace_residency){file, 0, 9}), 0);
+		assert_int_equal(trace_writer_residency(w, &(struct trace_residency){.file = file, .pages = 9, .absent_pages = b}), 0);
+		assert_int_equal(trace_writer_content(w, &(struct trace_content){.file = file, .sampled_bytes = 9}), 0);
+		assert_int_equal(trace_writer_hole(w, &(struct trace_hole){.file = file, .bytes = 4096}), 0);
 		for (uint32_t i = 0; i < EVENTS_A_BLOCK; i++)
 			assert_int_equal(trace_writer_event(w, &(struct trace_event){.begin_ns = b * 1000000 + i * 777, .duration_ns = 321 * i,
 										    .op = TRACE_OP_PREAD64, .thread = 1, .fd = 3,
@@ -206,6 +208,54 @@ static void test_another_version(void **state)
 	memcpy(good + 16, &hash, sizeof(hash));
 }
 
+static void make_hashes_right(uint8_t *copy, size_t begin)
+{
+	struct trace_frame f;
+
+	memcpy(&f, copy + begin, sizeof(f));
+	f.payload_hash = XXH3_64bits(copy + begin + sizeof(f), f.stored_bytes);
+	f.head_hash = XXH3_64bits_withSeed(&f, offsetof(struct trace_frame, head_hash), begin);
+	memcpy(copy + begin, &f, sizeof(f));
+}
+
+static size_t first_block(void)
+{
+	uint32_t header_bytes;
+
+	memcpy(&header_bytes, good + 12, 4);
+	return TRACE_PREAMBLE_BYTES + header_bytes + 8;
+}
+
+/* What a later program may add to this version is told apart from damage: a kind of record, and a column. */
+static void test_additions_that_are_not_known(void **state)
+{
+	static const uint8_t runs[] = {1 << 3, TRACE_CONTENT, 1 << 3, TRACE_HOLE};
+	uint8_t *copy = malloc(good_bytes), *at;
+	size_t begin = first_block(), payload = begin + sizeof(struct trace_frame);
+	struct trace_error e;
+
+	(void)state;
+	memcpy(copy, good, good_bytes);
+	at = memmem(copy + payload, block_end[0] - payload, runs, sizeof(runs));
+	assert_non_null(at);
+	at[3] = TRACE_RECORD_TYPES;
+	make_hashes_right(copy, begin);
+	e = read_all(copy, good_bytes);
+	assert_int_equal(e.status, TRACE_UNSUPPORTED);
+	assert_int_equal(e.offset, begin);
+	assert_non_null(strstr(e.text, "it holds a kind of record that this program does not know; a newer iorig reads it"));
+
+	memcpy(copy, good, good_bytes);
+	at = copy + payload + 1 + 3 * (size_t)(copy[payload] - 1); /* the last entry of the directory: its numbers are small */
+	assert_int_equal(at[0], TRACE_COL_HOLE_DATA);
+	at[0] = TRACE_COL_HOLE_DATA + 1;
+	make_hashes_right(copy, begin);
+	e = read_all(copy, good_bytes);
+	assert_int_equal(e.status, TRACE_UNSUPPORTED);
+	assert_non_null(strstr(e.text, "it holds a column that this program does not know; a newer iorig reads it"));
+	free(copy);
+}
+
 /*
  * Payloads with right checksums and wrong contents, which only a hostile or broken writer makes: every byte of every block is set to
  * several values and the hashes are made right again. Anything may come out but a crash or an id out of range.
@@ -214,23 +264,17 @@ static void test_wrong_contents_with_right_checksums(void **state)
 {
 	static const uint8_t values[] = {0, 1, 0x7f, 0x80, 0xff};
 	uint8_t *copy = malloc(good_bytes);
-	size_t begin = 0;
-	struct trace_frame f;
+	size_t begin = first_block();
 
 	(void)state;
-	memcpy(&begin, good + 12, 4);
-	begin += TRACE_PREAMBLE_BYTES + 8;
 	for (int b = 0; b < BLOCKS; begin = block_end[b++]) {
-		for (size_t at = begin + sizeof(f); at < block_end[b]; at++)
+		for (size_t at = begin + sizeof(struct trace_frame); at < block_end[b]; at++)
 			for (size_t v = 0; v < sizeof(values); v++) {
 				struct trace_error e;
 
 				memcpy(copy, good, good_bytes);
 				copy[at] = values[v];
-				memcpy(&f, copy + begin, sizeof(f));
-				f.payload_hash = XXH3_64bits(copy + begin + sizeof(f), f.stored_bytes);
-				f.head_hash = XXH3_64bits_withSeed(&f, offsetof(struct trace_frame, head_hash), begin);
-				memcpy(copy + begin, &f, sizeof(f));
+				make_hashes_right(copy, begin);
 				e = read_all(copy, good_bytes);
 				assert_true(e.status == TRACE_OK || e.status == TRACE_CORRUPT || e.status == TRACE_UNSUPPORTED);
 			}
@@ -270,6 +314,7 @@ int main(void)
 		cmocka_unit_test(test_blocks_in_a_wrong_order),
 		cmocka_unit_test(test_something_behind_the_end),
 		cmocka_unit_test(test_another_version),
+		cmocka_unit_test(test_additions_that_are_not_known),
 		cmocka_unit_test(test_wrong_contents_with_right_checksums),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);

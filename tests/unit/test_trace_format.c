@@ -42,7 +42,8 @@ static const size_t record_bytes[] = {
 	[TRACE_FILE] = sizeof(struct trace_file),           [TRACE_THREAD] = sizeof(struct trace_thread),
 	[TRACE_FD] = sizeof(struct trace_fd),               [TRACE_EVENT] = sizeof(struct trace_event),
 	[TRACE_WAKE] = sizeof(struct trace_wake),           [TRACE_RESIDENCY] = sizeof(struct trace_residency),
-	[TRACE_LOSS] = sizeof(struct trace_loss),
+	[TRACE_LOSS] = sizeof(struct trace_loss),           [TRACE_CONTENT] = sizeof(struct trace_content),
+	[TRACE_HOLE] = sizeof(struct trace_hole),
 };
 
 struct counts {
@@ -89,14 +90,16 @@ static struct trace_record random_record(const struct counts *have, bool calm)
 		r.file = (struct trace_file){.id = have->files + 1, .path = (uint32_t)any() % (have->strings + 1), .dev = some(), .ino = some(),
 					     .generation = (uint32_t)some(), .mode = (uint32_t)some(), .nlink = (uint32_t)some(),
 					     .bits = (uint32_t)some(), .size = some(),
-					     .target = (uint32_t)any() % (have->strings + 1), .seen_ns = some()};
+					     .target = (uint32_t)any() % (have->strings + 1), .seen_ns = some(),
+					     .allocated_bytes = any() % 4 ? 0 : some()};
 		break;
 	case 1:
 		r.type = TRACE_THREAD;
 		r.thread = (struct trace_thread){.id = have->threads + 1, .tid = (uint32_t)some(), .pid = (uint32_t)some(),
 						 .parent = (uint32_t)any() % (have->threads + 1),
 						 .comm = (uint32_t)any() % (have->strings + 1),
-						 .cwd = (uint32_t)any() % (have->strings + 1), .seen_ns = some()};
+						 .cwd = (uint32_t)any() % (have->strings + 1), .seen_ns = some(),
+						 .mount_namespace = calm ? 0 : (uint32_t)some()};
 		break;
 	case 2:
 		r.type = TRACE_FD;
@@ -109,7 +112,17 @@ static struct trace_record random_record(const struct counts *have, bool calm)
 		break;
 	case 4:
 		r.type = TRACE_RESIDENCY;
-		r.residency = (struct trace_residency){(uint32_t)any() % (have->files + 1), some(), some()};
+		r.residency = (struct trace_residency){.file = (uint32_t)any() % (have->files + 1), .first_page = some(), .pages = some(),
+						       .absent_pages = calm ? 0 : some(), .at_ns = some(),
+						       .bits = calm ? 0 : (uint32_t)some()};
+		break;
+	case 6:
+		r.type = TRACE_CONTENT;
+		r.content = (struct trace_content){(uint32_t)any() % (have->files + 1), some(), some(), some(), some()};
+		break;
+	case 7:
+		r.type = TRACE_HOLE;
+		r.hole = (struct trace_hole){(uint32_t)any() % (have->files + 1), some(), some(), some()};
 		break;
 	case 5:
 		r.type = TRACE_LOSS;
@@ -132,6 +145,8 @@ static void write_record(struct trace_writer *w, const struct trace_record *r)
 	case TRACE_WAKE: assert_int_equal(trace_writer_wake(w, &r->wake), 0); break;
 	case TRACE_RESIDENCY: assert_int_equal(trace_writer_residency(w, &r->residency), 0); break;
 	case TRACE_LOSS: assert_int_equal(trace_writer_loss(w, &r->loss), 0); break;
+	case TRACE_CONTENT: assert_int_equal(trace_writer_content(w, &r->content), 0); break;
+	case TRACE_HOLE: assert_int_equal(trace_writer_hole(w, &r->hole), 0); break;
 	case TRACE_END: fail(); break;
 	}
 }
