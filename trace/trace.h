@@ -68,6 +68,19 @@ enum trace_event_bits {
 	TRACE_EV_PATH_UNRESOLVED = 1 << 2, /* the base directory of a relative path is unknown */
 	TRACE_EV_COMPAT = 1 << 3,         /* a 32-bit system call */
 	TRACE_EV_CREATED = 1 << 4,        /* an open that created the file */
+	/*
+	 * Of asynchronous requests. The order in which a ring's requests were handed in is that of their begins. How the program asked for
+	 * it (IOSQE_*): the ring's next request waits for this one and is cancelled when it fails or is short; waits, whatever the result;
+	 * this one waits for all before it; always by a kernel thread; descriptor and buffer are registered ones.
+	 */
+	TRACE_EV_LINK = 1 << 5,
+	TRACE_EV_HARDLINK = 1 << 6,
+	TRACE_EV_DRAIN = 1 << 7,
+	TRACE_EV_ASYNC = 1 << 8,
+	TRACE_EV_FIXED_FILE = 1 << 9,
+	TRACE_EV_FIXED_BUFFER = 1 << 10,
+	TRACE_EV_BATCH = 1 << 11,         /* handed in by the same call as the ring's request before it */
+	TRACE_EV_SQPOLL = 1 << 12,        /* taken by the kernel's thread that polls the ring, not by a call */
 };
 
 struct trace_event {
