@@ -13,3 +13,4 @@ for page in docs/*.[1-8]; do
 	[ -f "$page" ] || continue
 	install -D -m 644 "$page" "$prefix/share/man/man${page##*.}/$(basename "$page")"
 done
+install -D -m 644 docs/iorig-capture.service "$prefix/share/doc/iorig/iorig-capture.service"

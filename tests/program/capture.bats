@@ -227,6 +227,22 @@ SQL
 	[ ! -e "$trace" ]
 }
 
+@test "the example unit: its options exist, its capabilities are enough" {
+	unit=$BATS_TEST_DIRNAME/../../docs/iorig-capture.service
+	"$iorig" capture -h >help
+	for option in $(grep -o -- ' --[a-z-]*' "$unit"); do
+		grep -q -- "$option " help || { echo "$option"; false; }
+	done
+	capabilities=$(sed -n 's/^CapabilityBoundingSet=//p' "$unit" | tr 'A-Z ' 'a-z,' | sed 's/cap_/+/g')
+	[ "$(tr ',' '\n' <<<"$capabilities" | wc -l)" -ge 4 ]
+	run -0 setpriv --bounding-set="-all,$capabilities" --no-new-privs "$iorig" capture -o t.iotrace -- sh -c 'cat /etc/hostname'
+	[ "$("$iorig" trace dump t.iotrace | grep -c ' openat .*"/etc/hostname"')" = 1 ]
+	if command -v systemd-analyze >/dev/null; then
+		sed "s|/usr/local/bin/iorig|$iorig|; /^Documentation=/d" "$unit" >iorig-capture.service
+		run -0 systemd-analyze verify ./iorig-capture.service
+	fi
+}
+
 @test "a full disk ends the recording with one line" {
 	mkdir "$dir/small"
 	run -1 --separate-stderr unshare -m sh -c "mount -t tmpfs -o size=256k none $dir/small && exec timeout 30 '$iorig' capture -o $dir/small/t -- find / -xdev"
