@@ -150,6 +150,42 @@ static uint32_t add_edges(struct compiler *c, uint32_t lane, uint64_t end_ns)
 	return n ? (uint32_t)first + 1 : 0;
 }
 
+void compile_use_slot(struct compiler *c, uint32_t lane, uint32_t slot)
+{
+	uint32_t *first;
+
+	if (slot == PLAN_NONE)
+		return;
+	c->slot_lane = grow(c->slot_lane, &c->slot_lanes_room, (size_t)slot + 1, sizeof(*c->slot_lane));
+	first = &c->slot_lane[slot];
+	if (!*first)
+		*first = lane + 1;
+	if (*first == lane + 1)
+		return;
+	c->plan->lane[*first - 1].shares_handles = true;
+	if (lane != PLAN_NONE)
+		c->plan->lane[lane].shares_handles = true;
+}
+
+static bool copies_handle(const struct plan_op *o, const struct plan_args *a)
+{
+	switch (o->op) {
+	case TRACE_OP_DUP: case TRACE_OP_DUP2: case TRACE_OP_DUP3: return true;
+	case TRACE_OP_FCNTL: return a->flags == F_DUPFD || a->flags == F_DUPFD_CLOEXEC;
+	}
+	return trace_ops[o->op].class == TRACE_CLASS_COPY;
+}
+
+static void use_slots(struct compiler *c, uint32_t lane, const struct plan_op *o, const struct plan_args *a)
+{
+	const struct replay_op *how = &replay_ops[o->op];
+
+	if ((!how->by_path || o->bits & PLAN_BY_SLOT) && (how->kind != KIND_MAP || o->op == TRACE_OP_MMAP))
+		compile_use_slot(c, lane, o->handle);
+	if (copies_handle(o, a))
+		compile_use_slot(c, lane, a->handle2);
+}
+
 static void emit(struct compiler *c, enum trace_op op, uint8_t bits, uint32_t handle, struct plan_args *a, uint16_t expect, uint64_t end_ns)
 {
 	const struct replay_op *how = &replay_ops[op];
@@ -167,6 +203,7 @@ static void emit(struct compiler *c, enum trace_op op, uint8_t bits, uint32_t ha
 		spool_append(&c->plan->spool_args, a, 1);
 	}
 	o.edges = add_edges(c, lane, end_ns);
+	use_slots(c, lane, &o, a);
 	append(c, lane, &o);
 }
 
@@ -425,6 +462,7 @@ static void release(struct compiler *c)
 	free(c->clone);
 	free(c->mapping);
 	free(c->start_open);
+	free(c->slot_lane);
 	free(c->xattr);
 	free(c->resident);
 	map_release(&c->clones);

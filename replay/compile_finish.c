@@ -120,6 +120,7 @@ static void finish_opens(struct compiler *c, struct listing *start)
 							  .flags = s->flags,
 							  .same_as = PLAN_NONE,
 							  .position = s->position};
+		compile_use_slot(c, PLAN_NONE, s->slot);
 	}
 }
 

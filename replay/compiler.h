@@ -48,6 +48,8 @@ struct compiler {
 	struct order *order;
 	struct build_lane *lane;
 	size_t lanes_room, plan_lanes_room;
+	uint32_t *slot_lane; /* the first lane that uses a slot + 1 */
+	size_t slot_lanes_room;
 	struct thread *thread;
 	size_t threads_room;
 	struct map clones;     /* child's tid -> index of clone + 1 */
@@ -123,6 +125,8 @@ void compile_process_event(struct compiler *c);
 /* Prepares an xattr operation; false: cannot be replayed. */
 bool compile_xattr(struct compiler *c, uint32_t object, struct plan_args *a);
 void compile_unmap_all(struct compiler *c, uint32_t pid);
+/* Lanes that use one slot need one descriptor table. lane PLAN_NONE: whoever opens what is open at the start. */
+void compile_use_slot(struct compiler *c, uint32_t lane, uint32_t slot);
 
 void compile_record_thread(struct compiler *c, const struct trace_thread *thread);
 void compile_record_fd(struct compiler *c, const struct trace_fd *fd);

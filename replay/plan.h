@@ -1,4 +1,5 @@
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -66,6 +67,7 @@ struct plan_lane {
 	uint32_t thread;      /* id in the trace */
 	uint32_t operations;  /* hidden ones included */
 	uint32_t classes;     /* bit set of the classes in it */
+	bool shares_handles;  /* with another lane; else it can have a descriptor table of its own */
 	uint64_t first_begin_ns; /* of the recording */
 	uint64_t longest_read, longest_write;
 	struct plan_chunk *chunk;

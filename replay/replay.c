@@ -149,7 +149,6 @@ static int tree_phase(void *context)
 {
 	struct session *s = context;
 
-	run_close_rest(&s->run);
 	return tree_compare(&s->plan, &s->tree);
 }
 

@@ -21,8 +21,9 @@ void run_release(struct runtime *run);
 /* What an operation costs in the replayer itself: the plan (a slice of a large one) without its system calls, best of some rounds. */
 double run_rehearse(struct runtime *run);
 
-/* In the sandbox: opens what was open at the start. Then runs all lanes. 0, -errno, or -EINTR when it was stopped. */
+/*
+ * In the sandbox: opens what was open at the start, in a descriptor table of the lanes; then runs all lanes and closes what the recording
+ * left open. 0, -errno, or -EINTR when it was stopped.
+ */
 int run_open_start(struct runtime *run, struct run_result *result);
 int run_lanes(struct runtime *run, struct run_result *result);
-/* In the sandbox: closes and unmaps what the recording left open. */
-void run_close_rest(struct runtime *run);

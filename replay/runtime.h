@@ -48,7 +48,7 @@ struct runtime {
 	struct mapped *map;
 	const char *pool;       /* random bytes to write, as long as the longest write */
 	uint64_t pool_bytes;
-	int root_fd, null_fd;
+	int root_fd, null_fd;   /* in the descriptor table of every lane; nothing above them is */
 	enum replay_timing timing;
 	double speed;
 	uint64_t margin_ns;     /* how early a sleeper wakes to hit its time */
@@ -56,7 +56,7 @@ struct runtime {
 	bool dry;               /* no system calls: measures the replayer itself */
 	bool no_barrier;        /* membarrier(2) is missing */
 	_Atomic bool stop;
-	_Atomic uint32_t running; /* lanes */
+	_Atomic uint32_t ready; /* lanes that wait at the gate; futex */
 	_Atomic uint64_t finished_ops; /* of lanes that ended */
 	_Atomic uint32_t open_gate; /* 0: wait, 1: go; futex */
 	struct totals *totals;

@@ -172,6 +172,31 @@ static void slots_are_used_again_and_a_shared_one_is_closed_once(void **state)
 	plan_release(&p);
 }
 
+static void lanes_that_share_no_handle_are_known(void **state)
+{
+	const struct trace_record records[] = {
+		THREAD(1), THREAD(2), FILE_(1, 1, 10), FILE_(2, 2, 10),
+		{.type = TRACE_THREAD, .thread = {.id = 3, .tid = 103, .pid = 102}}, /* of the same process as thread 2 */
+		{.type = TRACE_THREAD, .thread = {.id = 4, .tid = 104, .pid = 104}},
+		{.type = TRACE_FD, .fd = {.pid = 104, .fd = 5, .file = 1, .flags = O_RDONLY}},
+		EVENT(10, 1, 1, OPENAT, .path = 1, .file = 1, .result = 3), /* lane 0: by itself */
+		EVENT(12, 1, 2, OPENAT, .path = 2, .file = 2, .result = 3), /* lane 1 */
+		EVENT(14, 1, 1, READ, .fd = 3, .file = 1, .length = 1, .result = 1),
+		EVENT(16, 1, 3, READ, .fd = 3, .file = 2, .length = 1, .result = 1), /* lane 2: what lane 1 opened */
+		EVENT(18, 1, 4, READ, .fd = 5, .file = 1, .length = 1, .result = 1), /* lane 3: open since before */
+	};
+	struct plan p;
+
+	(void)state;
+	compile(&p, records, sizeof(records) / sizeof(records[0]), names, ORDER_RESOURCE);
+	assert_int_equal(p.lanes, 4);
+	assert_false(p.lane[0].shares_handles);
+	assert_true(p.lane[1].shares_handles);
+	assert_true(p.lane[2].shares_handles);
+	assert_true(p.lane[3].shares_handles);
+	plan_release(&p);
+}
+
 static void the_starting_state_is_what_results_say(void **state)
 {
 	const struct trace_record records[] = {
@@ -210,6 +235,7 @@ int main(void)
 		cmocka_unit_test(an_older_access_counts_when_the_newest_overlapped),
 		cmocka_unit_test(reads_of_what_was_always_there_are_free),
 		cmocka_unit_test(slots_are_used_again_and_a_shared_one_is_closed_once),
+		cmocka_unit_test(lanes_that_share_no_handle_are_known),
 		cmocka_unit_test(the_starting_state_is_what_results_say),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
