@@ -1,78 +1,6 @@
 /* The loop that everything else is for: one thread of the recording, operation by operation. */
-#include "replay/ops.h"
-#include "replay/runtime.h"
+#include "replay/account.h"
 #include "replay/tick.h"
-
-struct step { /* of the current operation */
-	uint64_t think_ns, recorded_ns;
-	uint64_t length;
-};
-
-static inline void measure_of(const struct lane *l, const struct plan_op *op, struct step *s)
-{
-	if (op->bits & PLAN_WIDE)
-		*s = (struct step){.think_ns = l->args->think_ns, .recorded_ns = l->args->recorded_ns, .length = l->args->length};
-	else
-		*s = (struct step){.think_ns = op->think_ns, .recorded_ns = op->recorded_ns, .length = op->length};
-}
-
-static inline bool counts_bytes(uint8_t class)
-{
-	return class == TRACE_CLASS_READ || class == TRACE_CLASS_WRITE || class == TRACE_CLASS_COPY;
-}
-
-/* What the recording says; only valid when it is compared exactly. */
-static inline int64_t wanted(const struct lane *l, const struct plan_op *op, uint8_t class, uint64_t length)
-{
-	if (op->expect == PLAN_EXPECT_FULL)
-		return counts_bytes(class) ? (int64_t)length : 0;
-	return op->expect == PLAN_EXPECT_VALUE ? l->args->result : -(int64_t)op->expect;
-}
-
-static inline bool as_expected(const struct lane *l, const struct plan_op *op, uint8_t class, uint64_t length, int64_t result)
-{
-	if (op->expect >= PLAN_EXPECT_SUCCESS)
-		return result >= 0 || op->expect == PLAN_EXPECT_ANY;
-	return result == wanted(l, op, class, length);
-}
-
-/* The dry run's stand-in for a system call. */
-static inline int64_t rehearsed(const struct lane *l, const struct plan_op *op, uint64_t length)
-{
-	return op->expect >= PLAN_EXPECT_SUCCESS ? 0 : wanted(l, op, trace_ops[op->op].class, length);
-}
-
-static uint32_t path_of(const struct lane *l, const struct plan_op *op)
-{
-	if (replay_ops[op->op].by_path && !(op->bits & PLAN_BY_SLOT))
-		return op->handle;
-	if (op->op == TRACE_OP_OPEN || op->op == TRACE_OP_OPENAT || op->op == TRACE_OP_OPENAT2 || op->op == TRACE_OP_CREAT)
-		return l->args->path;
-	if (op->handle >= l->run->plan->slots || replay_ops[op->op].kind == KIND_MAP)
-		return 0;
-	return l->run->slot_path[op->handle];
-}
-
-static void __attribute__((noinline)) difference(struct lane *l, const struct plan_op *op, uint8_t class, uint64_t length, int64_t got)
-{
-	const struct plan *p = l->run->plan;
-	struct difference d = {.event = p->event[op - p->op], .thread = l->plan->thread, .path = path_of(l, op), .got = got,
-			       .wanted = wanted(l, op, class, length), .expect = op->expect, .op = op->op};
-
-	l->stats->mismatches[class]++;
-	if (atomic_fetch_add(&l->run->totals->mismatched, 1) < DIFFERENCES)
-		totals_add_difference(l->run->totals, &d);
-}
-
-static void __attribute__((noinline)) remarkable(struct lane *l, const struct plan_op *op, uint8_t class, const struct step *s, uint64_t t_ns,
-						 uint64_t latency_ns)
-{
-	struct exemplar e = {.t_ns = t_ns, .latency_ns = latency_ns, .op_index = (uint64_t)(op - l->run->plan->op), .lane = l->number,
-			     .length = counts_bytes(class) ? s->length : 0, .path = path_of(l, op), .op = op->op,
-			     .offset = !counts_bytes(class) ? 0 : op->bits & PLAN_WIDE ? l->args->offset : op->offset};
-
-	lane_stats_exemplar(l->stats, &e, class);
-}
 
 /* Keeps the recorded pace. intended_ns: when the operation should begin, since the start; *late_ns: how much later it does. */
 static void __attribute__((noinline)) keep_pace(struct lane *l, uint64_t intended_ns)
@@ -86,31 +14,6 @@ static void __attribute__((noinline)) keep_pace(struct lane *l, uint64_t intende
 static inline uint64_t first_begin(const struct lane *l)
 {
 	return l->plan->first_begin_ns - l->run->plan->first_begin_ns;
-}
-
-static inline uint64_t scaled(const struct runtime *run, uint64_t ns)
-{
-	return run->speed == 1 ? ns : (uint64_t)((double)ns / run->speed);
-}
-
-/* Results, latency and bytes of an operation of the recording. */
-static inline void account(struct lane *l, const struct plan_op *op, const struct step *s, int64_t result, uint64_t latency_ns, uint64_t t_ns)
-{
-	struct lane_stats *stats = l->stats;
-	uint8_t class = trace_ops[op->op].class;
-	uint32_t window = (uint32_t)(t_ns / EXEMPLAR_WINDOW_NS) + 1;
-
-	lane_stats_record(stats, class, latency_ns);
-	if (result < 0)
-		stats->errors[class]++;
-	else if (counts_bytes(class))
-		stats->bytes[class] += (uint64_t)result;
-	if (__builtin_expect(!as_expected(l, op, class, s->length, result), 0))
-		difference(l, op, class, s->length, result);
-	if (__builtin_expect(lane_stats_remarkable(stats, class, latency_ns, window), 0))
-		remarkable(l, op, class, s, t_ns, latency_ns);
-	if (__builtin_expect(t_ns >= stats->bin_end_ns, 0))
-		totals_add_cells(l->run->totals, stats, l->plan->classes, t_ns);
 }
 
 /*

@@ -1,0 +1,73 @@
+#pragma once
+#include "replay/runtime.h"
+
+/* What an operation was, what came of it and what that says: for lanes of threads (lane.c) and of rings (ring.c). In the hot loop. */
+
+struct step { /* of the current operation */
+	uint64_t think_ns, recorded_ns;
+	uint64_t length;
+};
+
+static inline void measure_of(const struct lane *l, const struct plan_op *op, struct step *s)
+{
+	if (op->bits & PLAN_WIDE)
+		*s = (struct step){.think_ns = l->args->think_ns, .recorded_ns = l->args->recorded_ns, .length = l->args->length};
+	else
+		*s = (struct step){.think_ns = op->think_ns, .recorded_ns = op->recorded_ns, .length = op->length};
+}
+
+static inline bool counts_bytes(uint8_t class)
+{
+	return class == TRACE_CLASS_READ || class == TRACE_CLASS_WRITE || class == TRACE_CLASS_COPY;
+}
+
+/* What the recording says; only valid when it is compared exactly. */
+static inline int64_t wanted(const struct lane *l, const struct plan_op *op, uint8_t class, uint64_t length)
+{
+	if (op->expect == PLAN_EXPECT_FULL)
+		return counts_bytes(class) ? (int64_t)length : 0;
+	return op->expect == PLAN_EXPECT_VALUE ? l->args->result : -(int64_t)op->expect;
+}
+
+static inline bool as_expected(const struct lane *l, const struct plan_op *op, uint8_t class, uint64_t length, int64_t result)
+{
+	if (op->expect >= PLAN_EXPECT_SUCCESS)
+		return result >= 0 || op->expect == PLAN_EXPECT_ANY;
+	return result == wanted(l, op, class, length);
+}
+
+/* The dry run's stand-in for a system call. */
+static inline int64_t rehearsed(const struct lane *l, const struct plan_op *op, uint64_t length)
+{
+	return op->expect >= PLAN_EXPECT_SUCCESS ? 0 : wanted(l, op, trace_ops[op->op].class, length);
+}
+
+/* A result that is not the recorded one. */
+void account_difference(struct lane *l, const struct plan_op *op, uint8_t class, uint64_t length, int64_t got);
+/* One for the exemplars. */
+void account_remarkable(struct lane *l, const struct plan_op *op, uint8_t class, const struct step *s, uint64_t t_ns, uint64_t latency_ns);
+
+/* Results, latency and bytes of an operation of the recording. t_ns: when it ended, since the start. */
+static inline void account(struct lane *l, const struct plan_op *op, const struct step *s, int64_t result, uint64_t latency_ns, uint64_t t_ns)
+{
+	struct lane_stats *stats = l->stats;
+	uint8_t class = trace_ops[op->op].class;
+	uint32_t window = (uint32_t)(t_ns / EXEMPLAR_WINDOW_NS) + 1;
+
+	lane_stats_record(stats, class, latency_ns);
+	if (result < 0)
+		stats->errors[class]++;
+	else if (counts_bytes(class))
+		stats->bytes[class] += (uint64_t)result;
+	if (__builtin_expect(!as_expected(l, op, class, s->length, result), 0))
+		account_difference(l, op, class, s->length, result);
+	if (__builtin_expect(lane_stats_remarkable(stats, class, latency_ns, window), 0))
+		account_remarkable(l, op, class, s, t_ns, latency_ns);
+	if (__builtin_expect(t_ns >= stats->bin_end_ns, 0))
+		totals_add_cells(l->run->totals, stats, l->plan->classes, t_ns);
+}
+
+static inline uint64_t scaled(const struct runtime *run, uint64_t ns)
+{
+	return run->speed == 1 ? ns : (uint64_t)((double)ns / run->speed);
+}
