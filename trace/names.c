@@ -28,7 +28,8 @@ const struct text_flag text_event_bits[] = {
 	{"compat", TRACE_EV_COMPAT},           {"created", TRACE_EV_CREATED},               {"link", TRACE_EV_LINK},
 	{"hardlink", TRACE_EV_HARDLINK},       {"drain", TRACE_EV_DRAIN},                   {"async", TRACE_EV_ASYNC},
 	{"fixed-file", TRACE_EV_FIXED_FILE},   {"fixed-buffer", TRACE_EV_FIXED_BUFFER},     {"batch", TRACE_EV_BATCH},
-	{"sqpoll", TRACE_EV_SQPOLL},           {0},
+	{"sqpoll", TRACE_EV_SQPOLL},           {"end-late", TRACE_EV_END_LATE},             {"unfinished", TRACE_EV_UNFINISHED},
+	{0},
 };
 
 const struct text_flag text_file_bits[] = {{"created", TRACE_FILE_CREATED}, {"size-late", TRACE_FILE_SIZE_LATE}, {"allocation", TRACE_FILE_ALLOCATION}, {0}};

@@ -81,6 +81,8 @@ enum trace_event_bits {
 	TRACE_EV_FIXED_BUFFER = 1 << 10,
 	TRACE_EV_BATCH = 1 << 11,         /* handed in by the same call as the ring's request before it */
 	TRACE_EV_SQPOLL = 1 << 12,        /* taken by the kernel's thread that polls the ring, not by a call */
+	TRACE_EV_END_LATE = 1 << 13,      /* the end is when it was noticed, and the result the usual one: nobody saw the true ones */
+	TRACE_EV_UNFINISHED = 1 << 14,    /* went on when the recording ended: no result. Of system calls, too */
 };
 
 struct trace_event {
