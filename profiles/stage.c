@@ -12,6 +12,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "lib/block.h"
 #include "lib/cleanup.h"
 #include "lib/json.h"
 #include "lib/why.h"
@@ -83,21 +84,6 @@ void stage_note(struct stage *s, const char *knob, enum stage_outcome outcome, c
 	}
 }
 
-/* The disk that owns the queue of a device: "sdb" for "/dev/sdb1". Allocated, NULL when it is no block device. */
-static char *queue_owner(const char *device)
-{
-	_cleanup_free_ char *real = realpath(device, NULL), *sys = NULL, *partition = NULL, *link = NULL;
-
-	if (!real || asprintf(&sys, "/sys/class/block/%s", basename(real)) < 0)
-		return NULL;
-	link = realpath(sys, NULL);
-	if (!link || asprintf(&partition, "%s/partition", link) < 0)
-		return NULL;
-	if (!access(partition, F_OK))
-		*strrchr(link, '/') = 0;
-	return strdup(strrchr(link, '/') + 1);
-}
-
 static bool take_devices(struct stage *s, const struct stage_options *o)
 {
 	s->devices = calloc(o->device_count + 1, sizeof(*s->devices));
@@ -108,7 +94,7 @@ static bool take_devices(struct stage *s, const struct stage_options *o)
 		int error = errno;
 
 		s->devices[i] = strdup(o->devices[i]);
-		s->leaves[i] = queue_owner(o->devices[i]);
+		s->leaves[i] = block_whole_disk(o->devices[i]);
 		s->n = i + 1;
 		if (fd < 0 || !s->leaves[i] || !s->devices[i]) {
 			stage_note(s, NULL, STAGE_FAILED, "cannot use '%s': %s", o->devices[i], fd < 0 ? strerror(error) : "it is no block device");
@@ -137,7 +123,7 @@ static bool wipe(struct stage *s)
 /* {top} owns the queue under the file system, {fsdev} carries it: they differ on a partition. */
 static void name_things(struct stage *s)
 {
-	_cleanup_free_ char *owner = queue_owner(s->top), *real = realpath(s->top, NULL);
+	_cleanup_free_ char *owner = block_whole_disk(s->top), *real = realpath(s->top, NULL);
 	char bdi[32], path[64];
 	struct stat st;
 

@@ -9,33 +9,12 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-/* The disk of a partition, or the name itself. */
-static void whole_disk(const char *name, char whole[32])
-{
-	char path[512], target[512], *slash;
-	ssize_t n;
-
-	strcpy(whole, name);
-	snprintf(path, sizeof(path), "/sys/class/block/%s/partition", name);
-	if (access(path, F_OK))
-		return;
-	snprintf(path, sizeof(path), "/sys/class/block/%s", name);
-	n = readlink(path, target, sizeof(target) - 1);
-	if (n <= 0)
-		return;
-	target[n] = 0;
-	for (int up = 0; up < 2; up++) { /* .../block/vda/vda1: what stands before the name */
-		slash = strrchr(target, '/');
-		if (!slash)
-			return;
-		if (up && strlen(slash + 1) < 32)
-			strcpy(whole, slash + 1);
-		*slash = 0;
-	}
-}
+#include "lib/block.h"
+#include "lib/cleanup.h"
 
 static void add_disk(struct system_disks *disks, const char *name)
 {
+	_cleanup_free_ char *whole = NULL;
 	char path[512];
 	DIR *d;
 	const struct dirent *e;
@@ -45,7 +24,8 @@ static void add_disk(struct system_disks *disks, const char *name)
 			return;
 	if (disks->n == SYSTEM_DISKS || strlen(name) >= sizeof(disks->name[0]))
 		return;
-	whole_disk(name, disks->whole[disks->n]);
+	whole = block_whole_disk(name);
+	snprintf(disks->whole[disks->n], sizeof(disks->whole[0]), "%s", whole ? whole : name);
 	strcpy(disks->name[disks->n++], name);
 	snprintf(path, sizeof(path), "/sys/class/block/%s/slaves", name);
 	d = opendir(path);

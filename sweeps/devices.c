@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/block.h"
 #include "lib/cleanup.h"
 #include "lib/clock.h"
 #include "lib/json.h"
@@ -60,28 +61,6 @@ int devices_check(const struct sweep *sweep, bool erase, char **why)
 	return rc;
 }
 
-/* "/dev/sdb1" -> "sdb", through sysfs: a partition's folder stands in its disk's. */
-static char *kernel_name(const char *device)
-{
-	const char *base = strrchr(device, '/') ? strrchr(device, '/') + 1 : device;
-	char path[320], link[1024], *slash;
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "/sys/class/block/%s/partition", base);
-	if (access(path, F_OK))
-		return strdup(base);
-	snprintf(path, sizeof(path), "/sys/class/block/%s", base);
-	n = readlink(path, link, sizeof(link) - 1);
-	if (n <= 0)
-		return strdup(base);
-	link[n] = 0;
-	slash = strrchr(link, '/');
-	if (slash)
-		*slash = 0;
-	slash = strrchr(link, '/');
-	return strdup(slash ? slash + 1 : base);
-}
-
 static int take_loop(const json_t *disk, size_t i, const char *folder, struct undo *undo, char **device, char **why)
 {
 	_cleanup_free_ char *file = NULL, *disks = NULL;
@@ -107,7 +86,7 @@ int devices_take(struct devices *d, const struct sweep *sweep, const char *folde
 		rc = name_of(disk) ? disk_claim(name_of(disk), erase, &d->path[i], why) : take_loop(disk, i, folder, undo, &d->path[i], why);
 		if (rc)
 			break;
-		d->name[i] = kernel_name(d->path[i]);
+		d->name[i] = block_whole_disk(d->path[i]);
 		d->n++;
 	}
 	if (rc)
