@@ -22,7 +22,8 @@ static inline uint32_t hist_index(uint64_t value, unsigned bits)
 	if (value < (2ULL << bits))
 		return (uint32_t)value;
 	shift = 63u - (unsigned)__builtin_clzll(value) - bits;
-	return ((shift + 1) << bits) + (uint32_t)((value >> shift) & ((1u << bits) - 1));
+	/* value >> shift has its top bit at 1 << bits: the first bucket of the octave. */
+	return (shift << bits) + (uint32_t)(value >> shift);
 }
 
 /* The smallest value of a bucket; of index + 1: the first value beyond it. */
