@@ -19,8 +19,8 @@
 #include "replay/run.h"
 #include "replay/tick.h"
 
-enum { STACK_BYTES = 256 * 1024, BUFFER_LEAST = 64 * 1024, IOV_BYTES = 1024 * 16, REHEARSED = 1 << 17, ROUNDS = 25, ROUNDS_LEAST = 3 };
-#define REHEARSAL_NS 500000000ULL /* no further rounds after that */
+enum { STACK_BYTES = 256 * 1024, BUFFER_LEAST = 64 * 1024, IOV_BYTES = 1024 * 16, REHEARSED = 1 << 16, ROUNDS = 9 };
+#define REHEARSAL_NS 100000000ULL /* no further lanes and rounds after that: many short lanes take longer than their operations */
 #define POPULATE_MOST (1ULL << 20)
 
 static uint64_t longest_write(const struct plan *p)
@@ -174,17 +174,15 @@ double run_rehearse(struct runtime *run)
 	run->totals = aside;
 	run->timing = TIMING_ASAP;
 	run->dry = true;
-	for (int round = 0; round < ROUNDS && !run->stop && (round < ROUNDS_LEAST || clock_now_ns() < enough_ns); round++) {
+	for (int round = 0; round < ROUNDS && !run->stop && clock_now_ns() < enough_ns; round++) {
 		uint64_t left = REHEARSED, cpu_ns = 0, n;
-		double ns;
 
-		for (uint32_t i = 0; i < run->plan->lanes && left; i++)
+		for (uint32_t i = 0; i < run->plan->lanes && left && clock_now_ns() < enough_ns; i++)
 			if (rehearse_lane(run, &run->plan->lane[i], &left, &cpu_ns))
 				break;
 		n = REHEARSED - left;
-		ns = n ? (double)cpu_ns / (double)n : 0;
-		if (!round || ns < best)
-			best = ns;
+		if (n && (!round || (double)cpu_ns / (double)n < best))
+			best = (double)cpu_ns / (double)n;
 	}
 	run->dry = false;
 	run->timing = timing;
