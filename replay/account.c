@@ -31,3 +31,9 @@ void account_remarkable(struct lane *l, const struct plan_op *op, uint8_t class,
 
 	lane_stats_exemplar(l->stats, &e, class);
 }
+
+void account_bin(struct lane *l, uint64_t tick)
+{
+	totals_add_cells(l->run->totals, l->stats, l->plan->classes, tick_ns(tick - l->run->start_tick));
+	l->bin_end_tick = l->run->start_tick + tick_of_ns(l->stats->bin_end_ns);
+}

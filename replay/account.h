@@ -1,5 +1,6 @@
 #pragma once
 #include "replay/runtime.h"
+#include "replay/tick.h"
 
 /* What an operation was, what came of it and what that says: for lanes of threads (lane.c) and of rings (ring.c). In the hot loop. */
 
@@ -47,13 +48,18 @@ void account_difference(struct lane *l, const struct plan_op *op, uint8_t class,
 /* One for the exemplars. */
 void account_remarkable(struct lane *l, const struct plan_op *op, uint8_t class, const struct step *s, uint64_t t_ns, uint64_t latency_ns);
 
-/* Results, latency and bytes of an operation of the recording. t_ns: when it ended, since the start. */
-static inline void account(struct lane *l, const struct plan_op *op, const struct step *s, int64_t result, uint64_t latency_ns, uint64_t t_ns)
+/* Once per time bin: what was measured in it goes to the totals. */
+void account_bin(struct lane *l, uint64_t tick);
+
+/* Results, latency and bytes of an operation of the recording that ended at tick. */
+static inline __attribute__((always_inline)) void account(struct lane *l, const struct plan_op *op, const struct step *s, int64_t result,
+							  uint64_t latency_ns, uint64_t tick)
 {
 	struct lane_stats *stats = l->stats;
 	uint8_t class = trace_ops[op->op].class;
-	uint32_t window = (uint32_t)(t_ns / EXEMPLAR_WINDOW_NS) + 1;
 
+	if (__builtin_expect(tick >= l->bin_end_tick, 0))
+		account_bin(l, tick);
 	lane_stats_record(stats, class, latency_ns);
 	if (result < 0)
 		stats->errors[class]++;
@@ -61,10 +67,8 @@ static inline void account(struct lane *l, const struct plan_op *op, const struc
 		stats->bytes[class] += (uint64_t)result;
 	if (__builtin_expect(!as_expected(l, op, class, s->length, result), 0))
 		account_difference(l, op, class, s->length, result);
-	if (__builtin_expect(lane_stats_remarkable(stats, class, latency_ns, window), 0))
-		account_remarkable(l, op, class, s, t_ns, latency_ns);
-	if (__builtin_expect(t_ns >= stats->bin_end_ns, 0))
-		totals_add_cells(l->run->totals, stats, l->plan->classes, t_ns);
+	if (__builtin_expect(lane_stats_remarkable(stats, class, latency_ns), 0))
+		account_remarkable(l, op, class, s, tick_ns(tick - l->run->start_tick), latency_ns);
 }
 
 static inline uint64_t scaled(const struct runtime *run, uint64_t ns)

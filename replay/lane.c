@@ -2,42 +2,48 @@
 #include "replay/account.h"
 #include "replay/tick.h"
 
-/* Keeps the recorded pace. intended_ns: when the operation should begin, since the start; *late_ns: how much later it does. */
-static void __attribute__((noinline)) keep_pace(struct lane *l, uint64_t intended_ns)
-{
-	uint64_t late = pace_until(l->run, l->run->start_ns + intended_ns);
-
-	hist_record(l->stats->lateness, late);
-}
-
 /* When the lane's first operation began, since the begin of the recording. */
 static inline uint64_t first_begin(const struct lane *l)
 {
 	return l->plan->first_begin_ns - l->run->plan->first_begin_ns;
 }
 
-/*
- * Against a schedule an operation that had to wait for the one before it was asked for all the same: its latency counts from the intended
- * begin (the "coordinated omission" of closed loops). What the call itself took is kept beside it.
- */
-static inline uint64_t latency_of(struct lane *l, uint64_t begin, uint64_t now, uint64_t intended_ns)
-{
-	uint64_t service_ns = tick_ns(now - begin), response_ns;
+/* Where a lane stands. */
+struct position {
+	uint32_t done;        /* operations */
+	uint64_t tick;        /* end of the one before */
+	uint64_t paced_tick;  /* the same without operations that the recording does not have */
+	uint64_t schedule_ns; /* end of the one before in the recording, since its begin */
+};
 
-	if (l->run->timing != TIMING_SCHEDULE || l->run->dry)
-		return service_ns;
-	hist_record(l->stats->service, service_ns);
-	response_ns = tick_ns(now - l->run->start_tick) - intended_ns;
-	return (int64_t)response_ns < (int64_t)service_ns ? service_ns : response_ns;
+/* Waits for the recorded time or after the recorded pause. Returns how late it is. */
+static uint64_t __attribute__((noinline)) keep_pace(struct lane *l, const struct step *s, struct position *at)
+{
+	struct runtime *run = l->run;
+	uint64_t late;
+
+	if (run->timing == TIMING_THINK) {
+		late = pace_after(run, at->paced_tick, scaled(run, s->think_ns));
+	} else {
+		at->schedule_ns += at->schedule_ns == first_begin(l) ? 0 : s->think_ns;
+		late = pace_until(run, run->start_ns + scaled(run, at->schedule_ns));
+		at->schedule_ns += s->recorded_ns;
+	}
+	hist_record(l->stats->lateness, late);
+	return late;
 }
 
-/* Runs [op, end). done: operations of the lane before them. tick: end of the one before. False: stopped. */
-static bool run_chunk(struct lane *l, const struct plan_op *op, const struct plan_op *end, uint32_t *done, uint64_t *tick, uint64_t *schedule_ns)
+enum loop { LOOP_ASAP, LOOP_PACED, LOOP_DRY };
+
+/* Runs [op, end). False: stopped. Built once for each kind of loop, so that none decides per operation what it is. */
+static inline __attribute__((always_inline)) bool run_chunk(struct lane *l, const struct plan_op *op, const struct plan_op *end,
+							    struct position *at, enum loop loop)
 {
 	struct runtime *run = l->run;
 
 	for (; op < end; op++) {
-		uint64_t begin = *tick, now, intended = 0;
+		uint64_t begin = at->tick, now, late_ns = 0;
+		bool hidden = op->bits & PLAN_HIDDEN;
 		struct step s;
 		int64_t result;
 
@@ -46,43 +52,68 @@ static bool run_chunk(struct lane *l, const struct plan_op *op, const struct pla
 		if (op->bits & PLAN_WIDE)
 			l->args = &run->plan->args[op->offset];
 		measure_of(l, op, &s);
-		if (op->edges && !run->dry) {
+		if (loop != LOOP_DRY && op->edges) {
 			if (!wait_for_edges(l, op->edges))
 				return false;
 			begin = tick_now();
 			/* A lane that another one starts counts its time from there. */
-			if (!*done)
-				*tick = begin;
+			if (!at->done)
+				at->paced_tick = begin;
 		}
-		if (run->timing != TIMING_ASAP && !(op->bits & PLAN_HIDDEN) && !run->dry) {
-			*schedule_ns += *schedule_ns == first_begin(l) ? 0 : s.think_ns;
-			intended = run->timing == TIMING_THINK ? tick_ns(*tick - run->start_tick) + scaled(run, s.think_ns)
-							       : scaled(run, *schedule_ns);
-			*schedule_ns += s.recorded_ns;
-			keep_pace(l, intended);
+		if (loop == LOOP_PACED && !hidden) {
+			late_ns = keep_pace(l, &s, at);
 			begin = tick_now();
 		}
-		result = run->dry ? rehearsed(l, op, s.length) : execute(l, op);
+		result = loop == LOOP_DRY ? rehearsed(l, op, s.length) : execute(l, op);
 		now = tick_now();
-		if (!(op->bits & PLAN_HIDDEN))
-			account(l, op, &s, result, latency_of(l, begin, now, intended), tick_ns(now - run->start_tick));
-		*tick = now;
-		lane_publish(l, ++*done);
+		if (!hidden) {
+			uint64_t service_ns = tick_ns(now - begin);
+
+			/*
+			 * Against a schedule an operation that had to wait for the one before it was asked for all the same: its latency
+			 * counts from the intended begin (the "coordinated omission" of closed loops).
+			 */
+			if (loop == LOOP_PACED && run->timing == TIMING_SCHEDULE)
+				hist_record(l->stats->service, service_ns);
+			else
+				late_ns = 0;
+			account(l, op, &s, result, service_ns + late_ns, now);
+			at->paced_tick = now;
+		}
+		at->tick = now;
+		lane_publish(l, ++at->done);
 	}
 	return true;
 }
 
+static bool run_asap(struct lane *l, const struct plan_op *op, const struct plan_op *end, struct position *at)
+{
+	return run_chunk(l, op, end, at, LOOP_ASAP);
+}
+
+static bool run_paced(struct lane *l, const struct plan_op *op, const struct plan_op *end, struct position *at)
+{
+	return run_chunk(l, op, end, at, LOOP_PACED);
+}
+
+static bool run_dry(struct lane *l, const struct plan_op *op, const struct plan_op *end, struct position *at)
+{
+	return run_chunk(l, op, end, at, LOOP_DRY);
+}
+
 void lane_run(struct lane *l)
 {
-	const struct plan *p = l->run->plan;
-	uint64_t tick = l->run->start_tick, schedule_ns = first_begin(l);
-	uint32_t done = 0;
+	const struct runtime *run = l->run;
+	bool (*loop)(struct lane *, const struct plan_op *, const struct plan_op *, struct position *) =
+		run->dry ? run_dry : run->timing == TIMING_ASAP ? run_asap : run_paced;
+	struct position at = {.tick = run->start_tick, .paced_tick = run->start_tick, .schedule_ns = first_begin(l)};
 
+	l->bin_end_tick = run->start_tick + tick_of_ns(l->stats->bin_end_ns);
 	for (uint32_t i = 0; i < l->plan->chunks; i++) {
 		const struct plan_chunk *c = &l->plan->chunk[i];
 
-		if (!run_chunk(l, p->op + c->first, p->op + c->first + c->count, &done, &tick, &schedule_ns))
+		if (!loop(l, run->plan->op + c->first, run->plan->op + c->first + c->count, &at))
 			break;
 	}
-	atomic_fetch_add(&l->run->finished_ops, done);
+	atomic_fetch_add(&l->run->finished_ops, at.done);
 }

@@ -4,6 +4,7 @@
 #include "lib/clock.h"
 #include "replay/call.h"
 #include "replay/runtime.h"
+#include "replay/tick.h"
 
 enum { MARGIN_LEAST_NS = 5000, MARGIN_MOST_NS = 60000, STOP_CHECK_NS = 100000000 };
 
@@ -48,4 +49,23 @@ uint64_t pace_until(struct runtime *run, uint64_t target_ns)
 		now = clock_now_ns();
 	}
 	return now - target_ns;
+}
+
+uint64_t pace_after(struct runtime *run, uint64_t tick, uint64_t gap_ns)
+{
+	uint64_t gap = tick_of_ns(gap_ns), now;
+
+	while ((now = tick_now()) - tick < gap) {
+		uint64_t left_ns = tick_ns(gap - (now - tick));
+
+		if (left_ns <= run->margin_ns) {
+			__builtin_ia32_pause();
+			continue;
+		}
+		if (atomic_load_explicit(&run->stop, memory_order_relaxed))
+			return 0;
+		left_ns -= run->margin_ns;
+		sleep_until(clock_now_ns() + (left_ns > STOP_CHECK_NS ? STOP_CHECK_NS : left_ns));
+	}
+	return tick_ns(now - tick - gap);
 }

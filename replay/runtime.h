@@ -35,6 +35,7 @@ struct lane {
 	void *iov;    /* 1024 entries */
 	const struct plan_args *args; /* of the current operation when it is wide */
 	struct lane_stats *stats;
+	uint64_t bin_end_tick; /* of the statistics' time bin */
 	uint64_t waited_ns;
 	pthread_t thread;
 	bool started;
@@ -76,6 +77,9 @@ void wake_all(struct runtime *run);
 /* The body of a lane's thread; also the dry run. */
 void lane_run(struct lane *l);
 
-/* Sleeps until CLOCK_MONOTONIC reaches target, the last margin spinning. Returns how late it is. */
+/* Waits until CLOCK_MONOTONIC reaches target, the last margin spinning. Returns how late it is; 0 when the run is being stopped. */
 uint64_t pace_until(struct runtime *run, uint64_t target_ns);
+/* The same until gap_ns after tick. Both count from what they were given: no error adds up over a run. */
+uint64_t pace_after(struct runtime *run, uint64_t tick, uint64_t gap_ns);
+/* How early a sleeper must wake. Takes 4 ms. */
 uint64_t pace_calibrate(void);

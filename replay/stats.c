@@ -48,6 +48,7 @@ struct lane_stats *lane_stats_new(uint32_t classes, bool paced)
 		return NULL;
 	s->block_bytes = bytes;
 	s->bin_end_ns = CELL_BIN_NS;
+	s->window = 1;
 	block += sizeof(*s);
 	s->typical = (struct exemplar *)block;
 	block += typical;
@@ -119,6 +120,7 @@ void totals_add_cells(struct totals *t, struct lane_stats *s, uint32_t classes, 
 		memset(s->cell[i], 0, sizeof(s->cell[i]));
 	}
 	s->bin_end_ns = (now_ns / t->bin_ns + 1) * t->bin_ns;
+	s->window = (uint32_t)(now_ns / EXEMPLAR_WINDOW_NS) + 1;
 	pthread_mutex_unlock(&t->lock);
 }
 
@@ -187,12 +189,11 @@ static void keep_slowest(struct lane_stats *s, const struct exemplar *e)
 
 void lane_stats_exemplar(struct lane_stats *s, const struct exemplar *e, uint8_t class)
 {
-	uint32_t window = (uint32_t)(e->t_ns / EXEMPLAR_WINDOW_NS) + 1;
 	uint32_t *seen = &s->seen_window[class][63 - __builtin_clzll(e->latency_ns | 1)];
 
 	if (e->latency_ns > s->slowest_floor_ns)
 		keep_slowest(s, e);
-	else if (*seen != window && s->typical_n < TYPICAL)
+	else if (*seen != s->window && s->typical_n < TYPICAL)
 		s->typical[s->typical_n++] = *e;
-	*seen = window;
+	*seen = s->window;
 }

@@ -36,7 +36,8 @@ struct lane_stats {
 	struct exemplar slowest[SLOWEST], *typical;
 	uint32_t slowest_n, typical_n;
 	uint64_t slowest_floor_ns;
-	uint32_t seen_window[TRACE_CLASS_COUNT][64]; /* window + 1 in which an exemplar of that octave was taken */
+	uint32_t window;                             /* of the current time bin, + 1 */
+	uint32_t seen_window[TRACE_CLASS_COUNT][64]; /* the window in which an exemplar of that octave was taken */
 };
 
 struct difference {
@@ -83,7 +84,7 @@ static inline void lane_stats_record(struct lane_stats *s, uint8_t class, uint64
 }
 
 /* Worth a look by lane_stats_exemplar? */
-static inline bool lane_stats_remarkable(const struct lane_stats *s, uint8_t class, uint64_t latency_ns, uint32_t window)
+static inline bool lane_stats_remarkable(const struct lane_stats *s, uint8_t class, uint64_t latency_ns)
 {
-	return latency_ns > s->slowest_floor_ns || s->seen_window[class][63 - __builtin_clzll(latency_ns | 1)] != window;
+	return latency_ns > s->slowest_floor_ns || s->seen_window[class][63 - __builtin_clzll(latency_ns | 1)] != s->window;
 }

@@ -8,7 +8,7 @@
 
 enum { PAIRS = 64 };
 
-struct tick_scale tick_scale = {.per_tick = 1ULL << 32};
+struct tick_scale tick_scale = {.per_tick = 1ULL << 32, .per_ns = 1ULL << 32};
 
 uint64_t tick_clock(void)
 {
@@ -53,9 +53,11 @@ void tick_calibrate(void)
 	pair(&tsc0, &ns0);
 	nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
 	pair(&tsc1, &ns1);
-	if (tsc1 <= tsc0)
+	if (tsc1 <= tsc0 || ns1 <= ns0)
 		return;
-	tick_scale = (struct tick_scale){.tsc = true, .per_tick = (uint64_t)(((unsigned __int128)(ns1 - ns0) << 32) / (tsc1 - tsc0))};
+	tick_scale = (struct tick_scale){.tsc = true,
+					 .per_tick = (uint64_t)(((unsigned __int128)(ns1 - ns0) << 32) / (tsc1 - tsc0)),
+					 .per_ns = (uint64_t)(((unsigned __int128)(tsc1 - tsc0) << 32) / (ns1 - ns0))};
 }
 #else
 void tick_calibrate(void)

@@ -9,6 +9,7 @@
 struct tick_scale {
 	bool tsc;
 	uint64_t per_tick; /* ns * 2^32 */
+	uint64_t per_ns;   /* ticks * 2^32 */
 };
 extern struct tick_scale tick_scale;
 
@@ -26,6 +27,11 @@ static inline uint64_t tick_now(void)
 static inline uint64_t tick_ns(uint64_t ticks)
 {
 	return (uint64_t)((unsigned __int128)ticks * tick_scale.per_tick >> 32);
+}
+
+static inline uint64_t tick_of_ns(uint64_t ns)
+{
+	return (uint64_t)((unsigned __int128)ns * tick_scale.per_ns >> 32);
 }
 
 /* Once, before any lane; takes 50 ms. */
