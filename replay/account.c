@@ -15,7 +15,7 @@ static uint32_t path_of(const struct lane *l, const struct plan_op *op)
 void account_difference(struct lane *l, const struct plan_op *op, uint8_t class, uint64_t length, int64_t got)
 {
 	const struct plan *p = l->run->plan;
-	struct difference d = {.event = p->event[op - p->op], .thread = l->plan->thread, .path = path_of(l, op), .got = got,
+	struct difference d = {.event = plan_event(p, l->plan, op), .thread = l->plan->thread, .path = path_of(l, op), .got = got,
 			       .wanted = wanted(l, op, class, length), .expect = op->expect, .op = op->op};
 
 	l->stats->mismatches[class]++;

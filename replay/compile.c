@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "replay/compiler.h"
+#include "replay/ahead.h"
 
 enum { CHUNK_FIRST = 32, CHUNK_MAX = 1024 };
 
@@ -20,7 +20,7 @@ static void flush_lane(struct compiler *c, uint32_t lane)
 		return;
 	l->chunk = grow(l->chunk, &room, (size_t)l->chunks + 1, sizeof(*l->chunk));
 	l->chunks_room = (uint32_t)room;
-	l->chunk[l->chunks++] = (struct plan_chunk){.first = c->plan->spool_op.n, .count = b->n};
+	l->chunk[l->chunks++] = (struct plan_chunk){.first = c->plan->spool_op.n, .first_event = b->first_event, .count = b->n};
 	spool_append(&c->plan->spool_op, b->op, b->n);
 	spool_append(&c->plan->spool_event, b->event, b->n);
 	b->n = 0;
@@ -126,7 +126,11 @@ static void append(struct compiler *c, uint32_t lane, const struct plan_op *op)
 			b->room = (uint32_t)room;
 		}
 	}
-	b->event[b->n] = c->number;
+	if (!b->n)
+		b->first_event = c->number;
+	else if (c->number - b->first_event > UINT32_MAX)
+		return flush_lane(c, lane), append(c, lane, op);
+	b->event[b->n] = (uint32_t)(c->number - b->first_event);
 	b->op[b->n++] = *op;
 	if (++l->operations == UINT32_MAX - 1)
 		c->error = -EOVERFLOW;
@@ -272,25 +276,29 @@ void compile_books(struct compiler *c)
 
 /* ---- what every kind needs ------------------------------------------------------------------------------------------------- */
 
-static bool path_text(struct compiler *c, uint32_t id, uint32_t file, char *to)
+static bool path_text(struct compiler *c, uint32_t id, uint32_t file, char *to, struct where *where)
 {
 	const char *text = id ? c->source->string(c->source->self, id) : "";
+	size_t n;
 
+	where->way = id;
 	if (c->ev->bits & (TRACE_EV_PATH_UNRESOLVED | TRACE_EV_PATH_TRUNCATED) || text[0] != '/') {
 		if (!file || file >= c->model.files_room || !c->model.file[file].path)
 			return false;
 		text = texts_text(&c->strings, c->model.file[file].path);
+		where->way = 0;
 	}
-	if (strlen(text) >= sizeof(c->path))
+	n = strlen(text);
+	if (n >= sizeof(c->path))
 		return false;
-	strcpy(to, text);
+	memcpy(to, text, n + 1);
 	return true;
 }
 
 bool compile_paths(struct compiler *c, bool first, bool second)
 {
-	return (!first || path_text(c, c->ev->path, c->ev->file, c->path)) &&
-	       (!second || path_text(c, c->ev->path2, c->ev->file2, c->path2));
+	return (!first || path_text(c, c->ev->path, c->ev->file, c->path, &c->where)) &&
+	       (!second || path_text(c, c->ev->path2, c->ev->file2, c->path2, &c->where2));
 }
 
 static uint32_t hidden_path(struct compiler *c, enum trace_op op, const char *path, const struct where *where, struct plan_args *a)
@@ -428,7 +436,7 @@ static int open_parts(struct plan *p)
 		struct spool *spool;
 		size_t bytes;
 	} part[] = {{&p->spool_op, sizeof(struct plan_op)},
-		    {&p->spool_event, sizeof(uint64_t)},
+		    {&p->spool_event, sizeof(uint32_t)},
 		    {&p->spool_args, sizeof(struct plan_args)},
 		    {&p->spool_edge, sizeof(struct plan_edge)}};
 	int rc = 0;
@@ -480,7 +488,8 @@ static void release(struct compiler *c)
 int plan_compile(struct plan *plan, const struct record_source *source, const struct plan_options *options)
 {
 	struct compiler *c = calloc(1, sizeof(*c));
-	struct trace_record r;
+	struct ahead ahead = {.n = 0};
+	const struct trace_record *r;
 	int rc;
 
 	*plan = (struct plan){0};
@@ -494,10 +503,10 @@ int plan_compile(struct plan *plan, const struct record_source *source, const st
 	c->model.file = grow(c->model.file, &c->model.files_room, 1, sizeof(*c->model.file));
 	c->thread = grow(c->thread, &c->threads_room, 1, sizeof(*c->thread));
 	rc = c->order ? open_parts(plan) : -ENOMEM;
-	while (!rc && source->next(source->self, &r)) {
-		record(c, &r);
+	while (!rc && (r = ahead_next(&ahead, c))) {
+		record(c, r);
 		rc = c->error;
-		if (options->progress && r.type == TRACE_EVENT && !(plan->events & 0xffff))
+		if (options->progress && r->type == TRACE_EVENT && !(plan->events & 0xffff))
 			options->progress(options->context, plan->events);
 	}
 	if (!rc) {
@@ -511,25 +520,4 @@ int plan_compile(struct plan *plan, const struct record_source *source, const st
 	map_release(&c->strings.index);
 	release(c);
 	return rc;
-}
-
-void plan_release(struct plan *p)
-{
-	for (uint32_t i = 0; i < p->lanes; i++)
-		free(p->lane[i].chunk);
-	free(p->lane);
-	free((char *)p->strings);
-	free(p->start);
-	free(p->final);
-	free(p->absent);
-	free(p->open);
-	free(p->xattr);
-	free(p->resident);
-	for (int i = 0; i < TRACE_CLASS_COUNT; i++)
-		free(p->recorded[i]);
-	spool_release(&p->spool_op);
-	spool_release(&p->spool_event);
-	spool_release(&p->spool_args);
-	spool_release(&p->spool_edge);
-	*p = (struct plan){0};
 }

@@ -2,7 +2,7 @@
 #include "replay/order.h"
 #include "replay/plan.h"
 
-/* Where records come from: a trace file, or a test's array. string() is valid until the next call of next(). */
+/* Where records come from: a trace file, or a test's array. string() is valid as long as the source is: records are read ahead. */
 struct record_source {
 	bool (*next)(void *self, struct trace_record *record);
 	const char *(*string)(void *self, uint32_t id);

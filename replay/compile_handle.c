@@ -209,7 +209,7 @@ static void compile_open(struct compiler *c)
 		compile_skip(c);
 		return;
 	}
-	a.path = texts_add(&c->strings, c->path, strlen(c->path));
+	a.path = model_way_text(&c->model, c->path, c->where.way);
 	compile_begin(c);
 	touch_opened(c, object, flags, made);
 	if (slot != PLAN_NONE)

@@ -8,11 +8,6 @@
 
 #include "replay/compiler.h"
 
-static uint32_t intern_path(struct compiler *c, const char *path)
-{
-	return texts_add(&c->strings, path, strlen(path));
-}
-
 static void peek_way(struct compiler *c, const struct where *w)
 {
 	for (uint32_t i = 0; i < w->passed_n; i++)
@@ -189,7 +184,7 @@ void compile_path_event(struct compiler *c)
 		if (ev->result == 0)
 			model_resize(&c->model, object, ev->length);
 	}
-	a.path = intern_path(c, c->path);
+	a.path = model_way_text(&c->model, c->path, c->where.way);
 	compile_emit(c, a.path, &a, looked_up_expect(c, &a));
 }
 
@@ -238,7 +233,7 @@ static void compile_make(struct compiler *c, enum object_kind kind)
 		make_failed(c, kind);
 	compile_begin(c);
 	compile_touch_name(c, &c->where, c->ev->result == 0);
-	a.path = intern_path(c, c->path);
+	a.path = model_way_text(&c->model, c->path, c->where.way);
 	compile_emit(c, a.path, &a, compile_expect(c, &a, false));
 }
 
@@ -254,6 +249,7 @@ static void compile_symlink(struct compiler *c)
 	}
 	a.path2 = texts_add(&c->strings, target, strlen(target));
 	strcpy(c->path, c->path2);
+	c->where.way = c->where2.way;
 	if (ev->result == 0) {
 		make_something(c, OBJECT_LINK);
 		if (c->where.name)
@@ -263,7 +259,7 @@ static void compile_symlink(struct compiler *c)
 	}
 	compile_begin(c);
 	compile_touch_name(c, &c->where, ev->result == 0);
-	a.path = intern_path(c, c->path);
+	a.path = model_way_text(&c->model, c->path, c->where.way);
 	compile_emit(c, a.path, &a, compile_expect(c, &a, false));
 }
 
@@ -290,7 +286,7 @@ static void compile_remove(struct compiler *c)
 		order_read(c->order, &c->model.object[c->where.object].r_children);
 	if (ev->result == 0 && c->where.name)
 		model_unbind(&c->model, c->where.name);
-	a.path = intern_path(c, c->path);
+	a.path = model_way_text(&c->model, c->path, c->where.way);
 	compile_emit(c, a.path, &a, compile_expect(c, &a, false));
 }
 
@@ -345,8 +341,8 @@ static void compile_rename(struct compiler *c)
 		order_all(c->order);
 	if (ev->result == 0)
 		move(c);
-	a.path = intern_path(c, c->path);
-	a.path2 = intern_path(c, c->path2);
+	a.path = model_way_text(&c->model, c->path, c->where.way);
+	a.path2 = model_way_text(&c->model, c->path2, c->where2.way);
 	compile_emit(c, a.path, &a, compile_expect(c, &a, false));
 }
 
@@ -374,8 +370,8 @@ static void compile_link(struct compiler *c)
 	compile_begin(c);
 	compile_touch_name(c, &c->where, false);
 	compile_touch_name(c, &c->where2, ev->result == 0);
-	a.path = intern_path(c, c->path);
-	a.path2 = intern_path(c, c->path2);
+	a.path = model_way_text(&c->model, c->path, c->where.way);
+	a.path2 = model_way_text(&c->model, c->path2, c->where2.way);
 	compile_emit(c, a.path, &a, compile_expect(c, &a, false));
 }
 

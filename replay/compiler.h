@@ -8,7 +8,8 @@
 
 struct build_lane {
 	struct plan_op *op; /* the chunk being filled */
-	uint64_t *event;
+	uint32_t *event;
+	uint64_t first_event;
 	uint32_t n, room;
 	uint64_t last_end_ns;
 };

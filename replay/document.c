@@ -108,9 +108,7 @@ static json_t *coverage(const struct run_report *r)
 	for (int i = 0; i < TRACE_OP_MAX; i++)
 		if (p->skipped[i])
 			json_object_set_new(skipped, trace_ops[i].name ? trace_ops[i].name : "unknown", integer(p->skipped[i]));
-	return json_pack("{s:f, s:f, s:o, s:I, s:I, s:I}", "ops_ratio",
-			 p->events ? (double)(p->replayed + p->kept_books) / (double)p->events : 1., "bytes_ratio",
-			 p->bytes ? (double)p->bytes_replayed / (double)p->bytes : 1., "skipped", skipped, "compiled_in",
+	return json_pack("{s:f, s:f, s:o, s:I, s:I, s:I}", "ops_ratio", plan_ops_ratio(p), "bytes_ratio", plan_bytes_ratio(p), "skipped", skipped, "compiled_in",
 			 (json_int_t)p->kept_books, "opened_anew", (json_int_t)p->fallbacks, "contradictions", (json_int_t)p->conflicts);
 }
 

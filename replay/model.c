@@ -10,7 +10,7 @@ enum { LINKS_MAX = 40 };
 
 void model_init(struct model *m, struct texts *strings)
 {
-	*m = (struct model){.strings = strings, .objects = 1, .names = 1};
+	*m = (struct model){.strings = strings, .objects = 1, .names = 1, .epoch = 1};
 	m->object = grow(NULL, &m->objects_room, 64, sizeof(*m->object));
 	m->name = grow(NULL, &m->names_room, 64, sizeof(*m->name));
 	model_new_object(m, OBJECT_DIRECTORY, 0755);
@@ -23,6 +23,7 @@ void model_release(struct model *m)
 	free(m->name);
 	free(m->first_name);
 	free(m->file);
+	free(m->way);
 	free(m->missing.path);
 	map_release(&m->missing.seen);
 	map_release(&m->by_name);
@@ -86,6 +87,7 @@ struct walk {
 	uint32_t depth;
 	int links;
 	bool follow, must_exist;
+	bool plain; /* nothing but names of directories so far */
 };
 
 static void walk(struct walk *w, const char *path);
@@ -121,6 +123,7 @@ static bool step(struct walk *w, const char *text, size_t n, bool last)
 	bool follow = w->follow;
 
 	if (object != OBJECT_UNKNOWN && object != OBJECT_ABSENT && m->object[object].kind == OBJECT_LINK && (!last || w->follow)) {
+		w->plain = false;
 		if (to->passed_n < MODEL_WALK_MAX)
 			to->passed[to->passed_n++] = name;
 		/* What stands in the middle of a path is followed to its end. */
@@ -170,6 +173,7 @@ static void walk(struct walk *w, const char *path)
 		if (end == path || (end - path == 1 && *path == '.') || (end - path == 2 && path[0] == '.' && path[1] == '.')) {
 			if (end - path == 2 && w->depth)
 				w->depth--;
+			w->plain = false;
 			w->where->directory = here(w);
 			w->where->name = 0;
 			w->where->object = here(w);
@@ -180,8 +184,10 @@ static void walk(struct walk *w, const char *path)
 		}
 		last = !end[strspn(end, "/")];
 		/* A slash at the end asks for what a link leads to. */
-		if (*end && last)
+		if (*end && last) {
 			w->follow = true;
+			w->plain = false;
+		}
 		if (end - path > NAME_MAX) {
 			w->where->directory = 0;
 			w->where->missing = true;
@@ -196,11 +202,23 @@ static void walk(struct walk *w, const char *path)
 
 void model_walk_existing(struct model *m, const char *path, bool follow, bool must_exist, struct where *where)
 {
-	struct walk w = {.m = m, .where = where, .up = {OBJECT_ROOT}, .follow = follow, .must_exist = must_exist};
+	struct walk w; /* 1 KiB, of which little is used */
 
+	if (model_way_take(m, follow, where))
+		return;
+	w.m = m;
+	w.where = where;
+	w.up[0] = OBJECT_ROOT;
+	w.depth = 0;
+	w.links = 0;
+	w.follow = follow;
+	w.must_exist = must_exist;
+	w.plain = true;
 	where->directory = where->name = where->object = where->passed_n = 0;
 	where->missing = where->appeared = false;
 	walk(&w, path);
+	if (w.plain)
+		model_way_keep(m, where);
 }
 
 void model_walk(struct model *m, const char *path, bool follow, struct where *where)
@@ -210,8 +228,17 @@ void model_walk(struct model *m, const char *path, bool follow, struct where *wh
 
 /* ---- changes by the recording ---------------------------------------------------------------------------------------------- */
 
+static void leaves(struct model *m, uint32_t name)
+{
+	uint32_t object = m->name[name].now;
+
+	if (object != OBJECT_UNKNOWN && object != OBJECT_ABSENT && m->object[object].kind == OBJECT_DIRECTORY)
+		model_ways_change(m);
+}
+
 void model_bind(struct model *m, uint32_t name, uint32_t object)
 {
+	leaves(m, name);
 	if (m->name[name].start == OBJECT_UNKNOWN)
 		m->name[name].start = OBJECT_ABSENT;
 	m->name[name].now = object;
@@ -220,6 +247,7 @@ void model_bind(struct model *m, uint32_t name, uint32_t object)
 
 void model_unbind(struct model *m, uint32_t name)
 {
+	leaves(m, name);
 	m->name[name].now = OBJECT_ABSENT;
 }
 

@@ -54,8 +54,9 @@ struct model_file { /* what the trace says about a file id */
 
 enum { MODEL_WALK_MAX = 256 };
 
-/* Where a path leads. */
+/* Where a path leads. way is filled in before: the id of the path's text in the trace, so that the walk is remembered; 0: it has none. */
 struct where {
+	uint32_t way;
 	uint32_t directory; /* that holds the last name; 0 when the way there is not known or does not exist */
 	uint32_t name;      /* the last name; 0 when the path ends in "/", "." or ".." or the directory is missing */
 	uint32_t object;    /* or OBJECT_UNKNOWN, OBJECT_ABSENT */
@@ -72,6 +73,11 @@ struct model_missing {
 	struct map seen;
 };
 
+struct way { /* model_way.c */
+	uint32_t name, epoch;
+	uint32_t text; /* of the path in the plan; 0: not yet */
+};
+
 struct model {
 	struct texts *strings;
 	struct object *object;
@@ -84,6 +90,9 @@ struct model {
 	struct model_file *file;
 	size_t files_room;
 	struct model_missing missing;
+	struct way *way; /* by id of the path's text in the trace */
+	size_t ways_room;
+	uint32_t epoch; /* how often directories moved */
 	uint64_t conflicts;
 };
 
@@ -96,6 +105,13 @@ void model_define(struct model *m, const struct trace_file *file, const char *pa
 /* For the parts of the model: the name existed at the start and leads to object; unknown directories on the way are made with must_exist. */
 void model_existed(struct model *m, uint32_t name, uint32_t object);
 void model_walk_existing(struct model *m, const char *path, bool follow, bool must_exist, struct where *where);
+
+/* Remembered walks, for the parts of the model: one that may be kept; one that still holds; what they rest on has changed. */
+void model_way_keep(struct model *m, const struct where *where);
+bool model_way_take(struct model *m, bool follow, struct where *where);
+void model_ways_change(struct model *m);
+/* The path as a text, by its id in the trace where it has one. */
+uint32_t model_way_text(struct model *m, const char *path, uint32_t way);
 
 /* Walks the path through what is known, following symbolic links (the last one only with follow). Creates unknown names on its way. */
 void model_walk(struct model *m, const char *path, bool follow, struct where *where);

@@ -98,6 +98,7 @@ uint32_t model_object_of(struct model *m, uint32_t file)
 {
 	struct where where;
 
+	where.way = 0;
 	if (!file)
 		return 0;
 	if (!m->file[file].object && m->file[file].path) {
@@ -146,6 +147,7 @@ static void infer_link(struct model *m, const char *given, const char *real, boo
 		char link[PATH_MAX];
 		struct where where;
 
+		where.way = 0;
 		snprintf(link, sizeof(link), "%.*s", (int)(cut_g[n] - given), given);
 		model_walk_existing(m, link, false, true, &where);
 		if (where.name && where.object == OBJECT_UNKNOWN) {
@@ -312,6 +314,7 @@ void model_tie(struct model *m, uint32_t file, uint32_t object)
 	if (!(o->bits & OBJECT_AT_START))
 		return;
 	if (o->bits & OBJECT_GUESSED && f->mode) {
+		model_ways_change(m);
 		o->kind = (uint8_t)kind_of_mode(f->mode, o->kind);
 		o->mode = permissions(f->mode);
 		if (o->kind == OBJECT_LINK)

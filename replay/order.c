@@ -10,14 +10,22 @@ struct access {
 	uint64_t end_ns;
 };
 
+/* The newest access of each lane, by lane. Nearly always there is one: it needs no memory of its own. */
 struct accesses {
-	struct access *item;
-	size_t n, room;
+	struct access one;
+	struct access *many; /* NULL: n is 0 or 1 and `one` is it */
+	uint32_t n, room;
 };
 
 struct resource {
 	struct accesses writes, reads;
 };
+_Static_assert(sizeof(struct resource) == 64, "a resource is laid out for the cache");
+
+static inline struct access *items(struct accesses *list)
+{
+	return list->many ? list->many : &list->one;
+}
 
 struct lane {
 	uint64_t *end_ns; /* ring, by sequence */
@@ -63,8 +71,8 @@ void order_free(struct order *o)
 	if (!o)
 		return;
 	for (size_t i = 0; i < o->resources && o->resource; i++) {
-		free(o->resource[i].writes.item);
-		free(o->resource[i].reads.item);
+		free(o->resource[i].writes.many);
+		free(o->resource[i].reads.many);
 	}
 	for (size_t i = 0; i < o->lanes; i++) {
 		free(o->lane[i].end_ns);
@@ -189,13 +197,13 @@ void order_write(struct order *o, uint32_t *resource)
 
 void order_peek(struct order *o, uint32_t resource)
 {
-	const struct resource *r;
+	struct accesses *writes;
 
 	if (!resource)
 		return;
-	r = &o->resource[resource];
-	for (size_t i = 0; i < r->writes.n; i++)
-		after_access(o, &r->writes.item[i], true);
+	writes = &o->resource[resource].writes;
+	for (uint32_t i = 0; i < writes->n; i++)
+		after_access(o, &items(writes)[i], true);
 }
 
 void order_all(struct order *o)
@@ -230,23 +238,47 @@ void order_drop(struct order *o)
 /* Waits for all of them; those that ended before this operation are covered by it from now on. */
 static void settle(struct order *o, struct accesses *list, bool remove, bool strict)
 {
-	size_t kept = 0;
+	struct access *item = items(list);
+	uint32_t kept = 0;
 
-	for (size_t i = 0; i < list->n; i++)
-		if (!after_access(o, &list->item[i], strict) || !remove)
-			list->item[kept++] = list->item[i];
+	for (uint32_t i = 0; i < list->n; i++)
+		if (!after_access(o, &item[i], strict) || !remove)
+			item[kept++] = item[i];
 	list->n = kept;
+}
+
+/* The first one of that lane or of a later one. */
+static uint32_t position(const struct access *item, uint32_t n, uint32_t lane)
+{
+	const struct access *low = item;
+
+	while (n > 1) {
+		uint32_t half = n / 2;
+
+		low += low[half - 1].lane < lane ? half : 0;
+		n -= half;
+	}
+	return (uint32_t)(low - item) + (n && low->lane < lane);
 }
 
 static void remember(struct accesses *list, struct access a)
 {
-	for (size_t i = list->n; i--;)
-		if (list->item[i].lane == a.lane) {
-			list->item[i] = a;
-			return;
-		}
-	list->item = grow(list->item, &list->room, list->n + 1, sizeof(a));
-	list->item[list->n++] = a;
+	struct access *item = items(list);
+	uint32_t at = position(item, list->n, a.lane);
+	size_t room = list->room;
+
+	if (at < list->n && item[at].lane == a.lane) {
+		item[at] = a;
+		return;
+	}
+	if (list->n >= 1 && list->n >= room) {
+		list->many = item = grow(list->many, &room, list->n + 1, sizeof(a));
+		list->room = (uint32_t)room;
+		if (list->n == 1)
+			item[0] = list->one;
+	}
+	memmove(&item[at + 1], &item[at], (list->n++ - at) * sizeof(a));
+	item[at] = a;
 }
 
 /* Leaves out what the lane has waited for before. */
@@ -273,8 +305,8 @@ uint32_t order_end(struct order *o, uint32_t sequence, uint64_t end_ns, const st
 	for (size_t i = 0; i < o->touches; i++) {
 		struct resource *r = &o->resource[o->touch[i].resource];
 
-		for (size_t k = 0; o->touch[i].force && k < r->writes.n; k++)
-			add_edge(o, r->writes.item[k].lane, r->writes.item[k].sequence);
+		for (uint32_t k = 0; o->touch[i].force && k < r->writes.n; k++)
+			add_edge(o, items(&r->writes)[k].lane, items(&r->writes)[k].sequence);
 		if (o->touch[i].wait)
 			settle(o, &r->writes, o->touch[i].write, o->touch[i].strict);
 		if (o->touch[i].wait && o->touch[i].write)
@@ -298,4 +330,17 @@ uint32_t order_end(struct order *o, uint32_t sequence, uint64_t end_ns, const st
 	o->last = self;
 	*edges = o->edge;
 	return (uint32_t)o->edges;
+}
+
+void order_prefetch(const struct order *o, uint32_t resource)
+{
+	__builtin_prefetch(&o->resource[resource]);
+}
+
+void order_prefetch_accesses(const struct order *o, uint32_t resource)
+{
+	const struct accesses *reads = resource ? &o->resource[resource].reads : NULL;
+
+	if (reads && reads->many)
+		__builtin_prefetch(&reads->many[reads->n / 2]);
 }

@@ -59,7 +59,7 @@ struct plan_edge {
 #define PLAN_EDGE_MORE 0x80000000u
 
 struct plan_chunk { /* a run of operations of one lane */
-	uint64_t first;
+	uint64_t first, first_event; /* number in the trace */
 	uint32_t count;
 };
 
@@ -117,7 +117,7 @@ struct plan_array { /* a growing array */
 struct plan {
 	/* mapped */
 	const struct plan_op *op;
-	const uint64_t *event; /* number in the trace of each operation, for messages */
+	const uint32_t *event; /* of each operation: its number in the trace after its chunk's first_event, for messages */
 	const struct plan_args *args;
 	const struct plan_edge *edge;
 	uint64_t ops, args_n, edges_n;
@@ -152,5 +152,25 @@ static inline const char *plan_text(const struct plan *p, uint32_t index)
 {
 	return p->strings + index;
 }
+
+/* Which share of the recording can be replayed. */
+static inline double plan_ops_ratio(const struct plan *p)
+{
+	return p->events ? (double)(p->replayed + p->kept_books) / (double)p->events : 1;
+}
+
+static inline double plan_bytes_ratio(const struct plan *p)
+{
+	return p->bytes ? (double)p->bytes_replayed / (double)p->bytes : 1;
+}
+
+/* Of the big parts, which lie in files. */
+static inline uint64_t plan_bytes(const struct plan *p)
+{
+	return p->spool_op.map_bytes + p->spool_event.map_bytes + p->spool_args.map_bytes + p->spool_edge.map_bytes;
+}
+
+/* The number in the trace of an operation of that lane. */
+uint64_t plan_event(const struct plan *p, const struct plan_lane *lane, const struct plan_op *op);
 
 void plan_release(struct plan *plan);

@@ -13,7 +13,6 @@
 #include "lib/outfile.h"
 #include "lib/progress.h"
 #include "lib/stop.h"
-#include "replay/compile.h"
 #include "replay/session.h"
 #include "replay/tick.h"
 
@@ -26,6 +25,7 @@ static const struct option_row rows[] = {
 	{"order", 0, "MODE", OPT_STRING, &opt.order, "resource (default), thread, temporal"},
 	{"engine", 'e', "ENGINE", OPT_STRING, &opt.engine, "traced (default), psync"},
 	{"cache", 'c', "STATE", OPT_STRING, &opt.cache, "page cache at the start: cold (default), traced, hot"},
+	{"plan-only", 0, NULL, OPT_FLAG, &opt.plan_only, "compile and say what a replay will do and need; touch nothing"},
 	{"prepare-only", 0, NULL, OPT_FLAG, &opt.prepare_only, "make and verify the starting state, replay nothing"},
 	{"prepared", 0, NULL, OPT_FLAG, &opt.prepared, "DIR holds the starting state already; verify it"},
 	{"max-mismatch", 0, "PERCENT", OPT_DOUBLE, &opt.max_mismatch, "more unexpected results make a failed run (default 0.1)"},
@@ -53,7 +53,7 @@ static int check_options(struct session *s, int argc, int first)
 
 	if (first != argc - 1)
 		return fail(EXIT_USAGE, "replay takes one trace; see 'iorig replay -h'");
-	if (!opt.root)
+	if (!opt.root && !opt.plan_only)
 		return fail(EXIT_USAGE, "replay needs --root DIR, an empty directory to work in");
 	if (timing < 0)
 		return fail(EXIT_USAGE, "--timing %s: there are asap, think and schedule", opt.timing);
@@ -84,55 +84,6 @@ static int open_root(struct session *s)
 		return fail(EXIT_REFUSED, "--root %s is not empty; give an empty directory, or --prepared when an earlier run prepared it", opt.root);
 	default: return fail(EXIT_FAILED, "--root %s: %s", opt.root, strerror(errno));
 	}
-}
-
-/* ---- compiling ------------------------------------------------------------------------------------------------------------- */
-
-static bool next(void *self, struct trace_record *record)
-{
-	return !stop_requested() && trace_reader_next(self, record);
-}
-
-static const char *string(void *self, uint32_t id)
-{
-	return trace_reader_string(self, id);
-}
-
-static void compile_progress(void *context, uint64_t events)
-{
-	progress_update(context, events, "%llu events", (unsigned long long)events);
-}
-
-static int compile(struct session *s)
-{
-	struct trace_error error = {0};
-	struct trace_reader *reader = trace_reader_open(s->trace, &error);
-	struct record_source source = {.next = next, .string = string, .self = reader};
-	struct progress progress;
-	struct plan_options options = {.order = s->order, .progress = compile_progress, .context = &progress};
-	uint64_t began = clock_now_ns();
-	int rc;
-
-	if (!reader)
-		return fail(EXIT_FAILED, "%s: %s", s->trace, error.text);
-	progress_start(&progress, "compile", 0);
-	rc = plan_compile(&s->plan, &source, &options);
-	progress_finish(&progress);
-	error = *trace_reader_error(reader);
-	trace_reader_close(reader);
-	s->report.compile_ns = clock_now_ns() - began;
-	if (stop_requested())
-		return session_interrupted();
-	if (rc)
-		return fail(EXIT_FAILED, "%s: cannot store the plan in $TMPDIR or /var/tmp: %s", s->trace, strerror(-rc));
-	if (error.status == TRACE_TRUNCATED)
-		warn("%s: %s; what is there is replayed", s->trace, error.text);
-	else if (error.status != TRACE_OK)
-		return fail(EXIT_FAILED, "%s: %s", s->trace, error.text);
-	if (s->plan.lost)
-		warn("%s: %llu events were lost while it was recorded; results may differ for that", s->trace,
-		     (unsigned long long)s->plan.lost);
-	return EXIT_DONE;
 }
 
 /* ---- the replay ------------------------------------------------------------------------------------------------------------ */
@@ -338,14 +289,15 @@ static int report(struct session *s)
 static int session_run(struct session *s)
 {
 	struct run_options options = {.timing = s->timing, .speed = opt.speed};
-	int rc = compile(s);
+	int rc = session_plan(s);
 
 	if (rc)
 		return rc;
+	if (opt.plan_only)
+		return session_show_plan(s);
 	rc = run_init(&s->run, &s->plan, &options, &s->totals, s->root_fd);
 	if (rc)
 		return fail(EXIT_FAILED, "not enough memory for %u lanes: %s", s->plan.lanes, strerror(-rc));
-	s->opt = opt;
 	rc = session_prepare(s);
 	if (rc || opt.prepare_only)
 		return rc;
@@ -372,14 +324,15 @@ static int run(const struct command *self, int argc, char **argv)
 		return fail(EXIT_FAILED, "out of memory");
 	s->root_fd = -1;
 	rc = check_options(s, argc, first);
-	if (!rc)
+	if (!rc && !opt.plan_only)
 		rc = open_root(s);
 	if (!rc) {
+		s->opt = opt;
 		s->trace = argv[first];
 		stop_arm();
 		if (sha256_file(s->trace, s->sha256))
 			rc = fail(EXIT_FAILED, "%s: %s", s->trace, strerror(errno));
-		else if ((rc = sandbox_allow()))
+		else if (!opt.plan_only && (rc = sandbox_allow()))
 			rc = fail(EXIT_IMPOSSIBLE, "replay needs root or user namespaces for its sandbox: %s", strerror(-rc));
 	}
 	if (!rc) {

@@ -6,12 +6,12 @@
 #include "replay/sandbox.h"
 #include "replay/state.h"
 
-/* What the phases of `iorig replay` share (replay.c, prepare.c). */
+/* What the phases of `iorig replay` share (replay.c, planning.c, prepare.c). */
 
 struct replay_options {
 	const char *root, *timing, *order, *engine, *cache, *out;
 	double speed, max_mismatch;
-	bool prepare_only, prepared, clean, json;
+	bool plan_only, prepare_only, prepared, clean, json;
 };
 
 struct session {
@@ -38,6 +38,11 @@ struct session {
 int session_in_sandbox(struct session *s, int (*function)(void *), const char *what, uint64_t total, const _Atomic uint64_t *done);
 /* Says that a signal ended it. An exit code. */
 int session_interrupted(void);
+
+/* The plan of the trace. An exit code; the one line was printed. */
+int session_plan(struct session *s);
+/* Prints what a replay of it will do and need. */
+int session_show_plan(struct session *s);
 
 /* Makes (unless it is there) and verifies the starting state, writes it back. An exit code; the one line was printed. */
 int session_prepare(struct session *s);

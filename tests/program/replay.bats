@@ -704,6 +704,17 @@ paced() {
 	[ -z "$(ls -A c)" ]
 }
 
+@test "--plan-only says what a replay will do and need, and touches nothing" {
+	dependent
+	run -0 --separate-stderr "$iorig" replay t.iotrace --plan-only
+	[ "${lines[0]}" = "68 events become 68 operations in 2 lanes, which wait for each other at 5 points; the plan takes 0.0 MiB" ] || { echo "$output"; false; }
+	[ "${lines[1]}" = "coverage 100.00 % of operations, 100.00 % of bytes" ]
+	run -0 --separate-stderr "$iorig" replay t.iotrace --plan-only --json
+	jq -e '.schema == "iorig.plan/1" and .trace.events == 68 and .lanes == 2 and .ops_ratio == 1 and .need_bytes == 0
+		and .compile.peak_rss_bytes > 1e6' <<<"$output"
+	[ -z "$(ls -A root)" ]
+}
+
 @test "cold is cold and hot is hot" {
 	awk 'BEGIN { print "thread 1 tid=1"; for (i = 1; i <= 20; i++) print "file " i " ino=" i " mode=0100644 size=200000 path=\"/f" i "\"\n" i " 1 newfstatat path=\"/f" i "\" file=" i }' | build
 	[ "$(stat -f -c %T root)" != tmpfs ] || skip "the test directory is on tmpfs, which cannot be cold"
