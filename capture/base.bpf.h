@@ -16,6 +16,7 @@ const volatile struct config cfg SEC(".rodata.config");
 #define O_TRUNC 01000
 #define O_TMPFILE_BIT 020000000
 #define EBADF 9
+#define EBUSY 16
 #define MAP_ANONYMOUS 0x20
 #define AT_FDCWD -100
 #define FMODE_CREATED 0x100000

@@ -142,6 +142,7 @@ const struct call calls[CALL_MAX] = {
 void calls_configure(struct config *config)
 {
 	config->async_class = TRACE_CLASS_ASYNC;
+	config->pages_class = TRACE_CLASS_MMAP;
 	for (int nr = 0; nr < CALL_MAX; nr++) {
 		config->call[nr].shape = calls[nr].op ? calls[nr].shape : SHAPE_IGNORE;
 		config->call[nr].class = calls[nr].op ? trace_ops[calls[nr].op].class : 0;

@@ -34,7 +34,7 @@ static struct {
 	const char *out;
 	struct filter_options filter;
 	uint64_t duration_ns, max_bytes, ring_bytes;
-	bool no_latency;
+	bool no_latency, wakeups, mmap_faults;
 } opt;
 
 struct recording {
@@ -152,6 +152,7 @@ static int prepare(struct recording *r)
 		return rc;
 	if (drain_init(&r->drain, r->writer, &r->recorder, r->start_ns) || rings_init(&r->rings, &r->recorder))
 		return fail(EXIT_FAILED, "cannot record: out of memory");
+	r->drain.wakes_known_only = r->config.filters & ~(uint32_t)(FILTER_PID | FILTER_DEV);
 	filter_start(&opt.filter, &r->recorder, &r->drain);
 	if (r->command)
 		recorder_track(&r->recorder, (uint32_t)r->child.pid, true);
@@ -238,7 +239,11 @@ static int capture(const struct command *cmd, int argc, char **argv)
 		return fail(EXIT_USAGE, "capture needs -o FILE, the trace to write");
 	if (opt.ring_bytes < 4096 || opt.ring_bytes > 1 << 30 || (opt.ring_bytes & (opt.ring_bytes - 1)))
 		return fail(EXIT_USAGE, "--ring-size must be a power of two from 4k to 1G");
+	if (opt.mmap_faults && opt.no_latency)
+		return fail(EXIT_USAGE, "--mmap-faults needs the begin of calls, to tell what they read from what mappings read: it does not go with --no-latency");
 	r.config.no_latency = opt.no_latency;
+	r.config.wakes = opt.wakeups;
+	r.config.pages = opt.mmap_faults;
 	rc = filter_parse(&opt.filter, &r.config, r.command != NULL);
 	if (rc)
 		return rc;
@@ -269,13 +274,15 @@ static const struct option_row rows[] = {
 	{"duration", 'd', "DUR", OPT_DURATION, &opt.duration_ns, "stop after that time (90s, 5m, 1h)"},
 	{"max-size", 0, "SIZE", OPT_SIZE, &opt.max_bytes, "stop when the trace has that size"},
 	{"ring-size", 0, "SIZE", OPT_SIZE, &opt.ring_bytes, "buffer of each processor (default 16M)"},
+	{"wakeups", 0, NULL, OPT_FLAG, &opt.wakeups, "record which thread wakes which, for the order of a replay"},
+	{"mmap-faults", 0, NULL, OPT_FLAG, &opt.mmap_faults, "record access through mappings: page faults, fills of the page cache"},
 	{"no-latency", 0, NULL, OPT_FLAG, &opt.no_latency, "record only the end of each call: cheaper, no durations"},
 	{0}};
 
 const struct command cmd_capture = {
 	.name = "capture",
 	.synopsis = "-o FILE [-p PID]... [-c COMM]... [-u UID]... [-g CGROUP]... [-m MOUNT]... [-d DUR] [--max-size SIZE] [--ring-size SIZE] "
-		    "[--no-latency] [-- CMD...]",
+		    "[--no-latency] [--wakeups] [--mmap-faults] [-- CMD...]",
 	.summary = "record what programs do to their files",
 	.group = "capture",
 	.options = rows,

@@ -10,6 +10,7 @@
 #include "capture/calls.h"
 #include "capture/drain.h"
 #include "capture/header.h"
+#include "capture/pages.h"
 #include "lib/clock.h"
 
 #define BIRTH_SLACK_NS 10000000 /* a tick of the slowest kernels */
@@ -450,7 +451,7 @@ void drain_record(const struct rec_head *record, uint32_t bytes, uint32_t cpu, v
 	struct drain *d = data;
 	struct drain_cpu *c = &d->cpu[cpu];
 
-	if (record->type == REC_TASK && selftest_note(&d->test, record))
+	if ((record->type == REC_TASK || record->type == REC_WAKE) && selftest_note(&d->test, record))
 		return;
 	switch (record->type) {
 	case REC_FILE:
@@ -461,10 +462,15 @@ void drain_record(const struct rec_head *record, uint32_t bytes, uint32_t cpu, v
 		if (bytes >= sizeof(struct rec_task))
 			on_task(d, (const struct rec_task *)record);
 		return;
+	case REC_WAKE:
+		if (bytes >= sizeof(struct rec_wake))
+			wakes_record(d, (const struct rec_wake *)record);
+		return;
 	case REC_EVENT:
 	case REC_WIDE:
 	case REC_PATH:
 	case REC_ASYNC:
+	case REC_PAGES:
 		break;
 	default: return;
 	}
@@ -476,7 +482,12 @@ void drain_record(const struct rec_head *record, uint32_t bytes, uint32_t cpu, v
 	if (record->type == REC_ASYNC) {
 		if (bytes >= sizeof(struct rec_async))
 			async_record(d, (const struct rec_async *)record);
-	} else if (!selftest_note(&d->test, record)) {
+	} else if (selftest_note(&d->test, record)) {
+		return;
+	} else if (record->type == REC_PAGES) {
+		if (bytes >= sizeof(struct rec_pages))
+			pages_record(d, (const struct rec_pages *)record);
+	} else {
 		on_event(d, record, bytes);
 	}
 }
@@ -493,7 +504,7 @@ void drain_finish(struct drain *d, uint64_t now_ns)
 		lose(d, (uint32_t)c->events - at->next_seq, at->last_ns ? at->last_ns : d->start_ns, now_ns, TRACE_LOSS_RING_FULL, (uint32_t)cpu);
 		at->next_seq = (uint32_t)c->events;
 		compat += c->compat;
-		tasks += c->tasks_dropped + c->async_unknown;
+		tasks += c->tasks_dropped + c->async_unknown + c->wakes_dropped + c->faults_unresolved;
 	}
 	/* What the kernel says it wrote has come out of the rings, and what it saw has gone one of three ways. */
 	totals_read(d->recorder, &t);

@@ -39,6 +39,7 @@ struct drain {
 		uint32_t next_seq;
 		uint64_t last_ns;
 	} *cpu;
+	bool wakes_known_only; /* a wake-up of a thread that has done nothing yet is not written: it may be none that is recorded */
 	uint32_t root_pid; /* the command that is recorded; its end is the recording's. 0: none */
 	bool root_ended;
 	struct mount_filter {

@@ -12,7 +12,9 @@
  * recorder_old.bpf.c for those from 5.8 on (MODERN 0: probe reads, bounded loops).
  */
 #pragma once
+#include "capture/pages.bpf.h"
 #include "capture/requests.bpf.h"
+#include "capture/wakes.bpf.h"
 
 SEC("tp_btf/sys_enter")
 int BPF_PROG(on_sys_enter, struct pt_regs *regs, long nr)

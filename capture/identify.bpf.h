@@ -40,15 +40,11 @@ static __always_inline bool pseudo_magic(__u32 magic)
 }
 
 /* The type for rec_bits, 0 when the file is none that we record. Fills id. */
-static __always_inline __u32 identify(struct file *file, struct rec_id *id)
+static __always_inline __u32 identify_inode(struct inode *inode, struct rec_id *id)
 {
-	struct inode *inode;
 	struct super_block *sb;
 	__u32 mode, type, dev;
 
-	if (!file)
-		return 0;
-	inode = LOAD(file, f_inode);
 	if (!inode)
 		return 0;
 	mode = LOAD(inode, i_mode) & S_IFMT;
@@ -79,6 +75,11 @@ static __always_inline __u32 identify(struct file *file, struct rec_id *id)
 	id->ino = LOAD(inode, i_ino);
 	id->generation = LOAD(inode, i_generation);
 	return type;
+}
+
+static __always_inline __u32 identify(struct file *file, struct rec_id *id)
+{
+	return file ? identify_inode(LOAD(file, f_inode), id) : 0;
 }
 
 static __always_inline bool selected(struct task_struct *task, __u32 pid)

@@ -105,6 +105,8 @@ struct thread_info {
 
 struct task_struct {
 	struct thread_info thread_info;
+	void *stack;
+	unsigned int flags;
 	int pid, tgid, exit_code;
 	struct fs_struct *fs;
 	struct files_struct *files;
@@ -144,6 +146,30 @@ struct io_sync {
 struct io_uring_cqe {
 	int res;
 };
+
+/* memory */
+struct address_space {
+	struct inode *host;
+};
+struct vm_area_struct {
+	unsigned long vm_start, vm_pgoff, vm_flags;
+	struct file *vm_file;
+};
+struct page { /* to 5.15 */
+	struct address_space *mapping;
+	unsigned long index;
+};
+struct folio {
+	struct address_space *mapping;
+	unsigned long index;
+};
+struct folio___with_pages { /* to 6.14 */
+	unsigned int _folio_nr_pages;
+};
+struct folio___with_nr { /* from 6.15 on */
+	unsigned int _nr_pages;
+};
+enum pageflags { PG_head = 6 };
 
 struct seq_file;
 struct bpf_iter_meta {

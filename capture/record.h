@@ -71,6 +71,8 @@ struct config {
 	__u32 filters;	  /* enum filter_kind: all of them must hold, any entry of one is enough */
 	__u32 comm_count, uid_count, cgroup_count, dev_count, hidden_count;
 	__u32 no_latency; /* no hook at the start of calls */
+	__u32 wakes, pages; /* these hooks are wanted */
+	__u32 faults;	    /* and of pages, not only what comes into the page cache can be seen */
 	char comm[FILTER_MAX][COMM_BYTES];
 	__u32 uid[FILTER_MAX];
 	__u64 cgroup[FILTER_MAX];
@@ -78,6 +80,7 @@ struct config {
 	__u32 dev[FILTER_MAX];
 	__u32 hidden_dev[FILTER_MAX]; /* devtmpfs and memfd share tmpfs's magic number */
 	__u32 async_class; /* what completed io_uring requests count as */
+	__u32 pages_class; /* and page faults */
 };
 
 /* One a CPU, read by the drainer through a mapping. What was seen is either emitted, filtered or dropped. */
@@ -92,7 +95,10 @@ struct counters {
 	__u64 compat;		   /* 32-bit calls: not recorded */
 	__u64 no_ring;		   /* on a processor that came later */
 	__u64 async_unknown;	   /* io_uring requests on files of a kind that is not recorded */
-	__u64 reserved[119];
+	__u64 wakes;		   /* wake-ups between recorded threads, written */
+	__u64 wakes_dropped;
+	__u64 faults_unresolved;   /* page faults whose mapping could not be looked up: somebody was changing the address space */
+	__u64 reserved[116];
 };
 
 #define TRACKED_PAGE 4096
@@ -108,7 +114,7 @@ struct slot { /* a call that has begun */
 	__u32 dev, generation;
 };
 
-enum rec_type { REC_EVENT = 1, REC_WIDE, REC_PATH, REC_FILE, REC_TASK, REC_ASYNC };
+enum rec_type { REC_EVENT = 1, REC_WIDE, REC_PATH, REC_FILE, REC_TASK, REC_ASYNC, REC_WAKE, REC_PAGES };
 
 enum rec_bits {
 	REC_TYPE_MASK = 7,	 /* of the file: 1 regular, 2 directory, 3 symbolic link; 0 none */
@@ -213,6 +219,23 @@ struct rec_async {
 	__u32 parts;
 };
 
+struct rec_wake { /* one thread has made another one runnable */
+	struct rec_head head;
+	__u32 waker_tid, waker_pid;
+	__u32 wakee_tid, wakee_pid;
+};
+
+enum rec_pages_kind { PAGES_READ_FAULT = 1, PAGES_WRITE_FAULT, PAGES_FILLED };
+
+struct rec_pages { /* pages of a file that were touched through a mapping, or came into the page cache */
+	struct rec_head head;
+	__u32 tid, pid;
+	struct rec_id file;
+	__u64 first_page, pages;
+	__u32 kind;
+	__u32 in_call; /* filled: by a system call of that thread; otherwise by touching a mapping */
+};
+
 /* From the iterator over descriptor tables: followed by a struct rec_file and its components. */
 struct rec_open {
 	__u32 bytes; /* all of it */
@@ -232,4 +255,6 @@ REC_SIZE_ASSERT(struct rec_path, 208);
 REC_SIZE_ASSERT(struct rec_file, 80);
 REC_SIZE_ASSERT(struct rec_task, 56);
 REC_SIZE_ASSERT(struct rec_async, 104);
+REC_SIZE_ASSERT(struct rec_wake, 32);
+REC_SIZE_ASSERT(struct rec_pages, 64);
 REC_SIZE_ASSERT(struct rec_open, 120);

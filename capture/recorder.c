@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "capture/calls.h"
+#include "capture/optional.h"
 #include "capture/recorder.h"
 #include "capture/recorder.skel.h"
 #include "capture/recorder_old.skel.h"
@@ -235,6 +236,7 @@ int recorder_open(struct recorder *r, struct config *config, uint64_t ring_bytes
 	if (config->no_latency)
 		skip(r->object, "on_sys_enter");
 	choose_uring(r->object);
+	optional_choose(r->object, config);
 	rc = bpf_object__load(r->object);
 	if (rc) {
 		last_words[strcspn(last_words, "\n")] = 0;

@@ -10,7 +10,8 @@
 #include "capture/selftest.h"
 #include "lib/proc.h"
 
-const char *const selftest_names[HOOK_COUNT] = {"sys_enter", "sys_exit", "sched_process_fork", "sched_process_exec", "sched_process_exit"};
+const char *const selftest_names[HOOK_COUNT] = {"sys_enter", "sys_exit", "sched_process_fork", "sched_process_exec", "sched_process_exit", "sched_waking",
+						 "page_fault_user"};
 
 /* Opens a directory, makes a child that becomes another program, ends. */
 __attribute__((noreturn)) static void act(const struct config *config, const char *path, int go)
@@ -93,13 +94,39 @@ bool selftest_note(struct selftest *t, const struct rec_head *record)
 		t->fired[HOOK_END] |= task->kind == TASK_EXIT;
 		return true;
 	}
+	if (record->type == REC_WAKE) {
+		const struct rec_wake *wake = (const struct rec_wake *)record;
+
+		if (wake->waker_pid != pid && (!child || wake->waker_pid != child))
+			return wake->wakee_pid == pid;
+		t->fired[HOOK_WAKE] = true; /* the child's end wakes its parent, at least */
+		return true;
+	}
 	if (record->type == REC_FILE || record->type == REC_ASYNC || (e->pid != pid && (!child || e->pid != child)))
 		return false;
+	if (record->type == REC_PAGES) {
+		t->fired[HOOK_PAGES] |= ((const struct rec_pages *)record)->kind != PAGES_FILLED; /* its own program, at least */
+		return true;
+	}
 	if (e->nr == __NR_openat || e->nr == __NR_close) {
 		t->fired[HOOK_EXIT] = true;
 		t->fired[HOOK_ENTER] |= !(record->bits & REC_UNPAIRED);
 	}
 	return true;
+}
+
+static bool expected(const struct config *config, enum selftest_hook hook)
+{
+	/* Under another name or user the test's child, which is another program by then, may not be recorded. */
+	bool child_is_seen = !(config->filters & (FILTER_COMM | FILTER_UID));
+
+	switch (hook) {
+	case HOOK_ENTER: return !config->no_latency;
+	case HOOK_EXEC: return child_is_seen;
+	case HOOK_WAKE: return config->wakes && child_is_seen;
+	case HOOK_PAGES: return config->faults && child_is_seen;
+	default: return true;
+	}
 }
 
 const char *selftest_missing(const struct selftest *t, const struct config *config)
@@ -110,8 +137,7 @@ const char *selftest_missing(const struct selftest *t, const struct config *conf
 	if (!t->possible)
 		return NULL;
 	for (int i = 0; i < HOOK_COUNT; i++)
-		if (!t->fired[i] && !(i == HOOK_ENTER && config->no_latency) &&
-		    !(i == HOOK_EXEC && (config->filters & (FILTER_COMM | FILTER_UID))))
+		if (!t->fired[i] && expected(config, (enum selftest_hook)i))
 			n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s", n ? ", " : "", selftest_names[i]);
 	return n ? text : NULL;
 }

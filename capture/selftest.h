@@ -15,7 +15,7 @@
  *	... selftest_note() on every record ...
  *	missing = selftest_missing(&t, &config);  // NULL: all is well
  */
-enum selftest_hook { HOOK_ENTER, HOOK_EXIT, HOOK_FORK, HOOK_EXEC, HOOK_END, HOOK_COUNT };
+enum selftest_hook { HOOK_ENTER, HOOK_EXIT, HOOK_FORK, HOOK_EXEC, HOOK_END, HOOK_WAKE, HOOK_PAGES, HOOK_COUNT };
 extern const char *const selftest_names[HOOK_COUNT];
 
 struct selftest {

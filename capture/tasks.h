@@ -1,4 +1,5 @@
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "capture/record.h"
@@ -16,6 +17,9 @@ struct tasks {
 int tasks_init(struct tasks *tasks, struct trace_writer *writer, uint32_t pid_max);
 /* The id of that thread; when it is new, name and directory are asked from /proc. */
 uint32_t tasks_get(struct tasks *tasks, uint32_t tid, uint32_t pid, uint64_t seen_ns);
+/* The same, but a thread that has just ended is meant too: its last acts come after its end. */
+uint32_t tasks_get_ended(struct tasks *tasks, uint32_t tid, uint32_t pid, uint64_t seen_ns);
+bool tasks_known(const struct tasks *tasks, uint32_t tid);
 /* A fork or exec record. */
 void tasks_fork(struct tasks *tasks, const struct rec_task *fork, uint64_t seen_ns);
 /* The thread has ended: its tid may come again as another one. */

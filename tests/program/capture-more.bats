@@ -1,0 +1,81 @@
+#!/usr/bin/env bats
+# What the recorder tells besides calls: wake-ups, mapped access, the state of files and of the machine.
+bats_require_minimum_version 1.5.0
+
+setup() {
+	cd "$BATS_TEST_DIRNAME/../.."
+	iorig=$PWD/bin/iorig
+	. tests/events.bash
+	[ "$(id -u)" = 0 ] || skip "recording needs root"
+	[ -r /sys/kernel/btf/vmlinux ] || skip "this kernel has no type information (BTF)"
+	dir=$(mktemp -d /var/tmp/iorig-more.XXXXXX)
+	trace=$dir/t.iotrace
+}
+
+teardown() {
+	[ -z "${dir:-}" ] || rm -rf "$dir"
+}
+
+@test "--wakeups: threads that hand over by futex, pipe and eventfd, in the right direction and number" {
+	for kind in futex pipe eventfd; do
+		run -0 timeout 60 "$iorig" capture -o "$trace" --wakeups -- build/helpers/handover $kind "$dir/f" 40
+		"$iorig" trace dump "$trace" >"$dir/dump"
+		writer=$(awk '$3 == "pwrite64" && / length=1 / { print $2; exit }' "$dir/dump")
+		reader=$(awk '$3 == "pread64" && / length=1 / { print $2; exit }' "$dir/dump")
+		[ "$writer" != "$reader" ]
+		# In turns: the writer wakes after each write, the reader after each read.
+		awk -v w="$writer" -v r="$reader" '
+			$2 == w && $3 == "pwrite64" { last = "write" }
+			$2 == r && $3 == "pread64" { last = "read" }
+			/^wake / && $3 == "waker=" w && $4 == "wakee=" r { if (last == "write") there++; last = "" }
+			/^wake / && $3 == "waker=" r && $4 == "wakee=" w { if (last == "read") back++; last = "" }
+			END { print there, back }' "$dir/dump" >"$dir/got"
+		[ "$(cat "$dir/got")" = "40 40" ]
+		# The reader's end wakes the writer that joins it; nobody else wakes anybody.
+		[ "$(grep -c '^wake ' "$dir/dump")" -le 81 ]
+		[ "$(grep '^wake ' "$dir/dump" | cut -d' ' -f3- | sort -u | wc -l)" = 2 ]
+	done
+}
+
+@test "--mmap-faults: exactly the pages that a program touches, read or written, and what that brought into the cache" {
+	[ "$(stat -f -c %T "$dir")" != tmpfs ] || skip "tmpfs fills no page cache"
+	head -c 1M /dev/urandom >"$dir/f"
+	run -0 timeout 60 "$iorig" capture -o "$trace" --mmap-faults -- build/helpers/touch "$dir/f" r3 r100 w50 w200 r200 p7
+	events "$trace" | awk -v f="file=<$dir/f>" '$2 == f && $1 ~ /^fault|^cache/ { sub(/offset=/, "", $3); print $1, $3 / 4096, $5 }' >"$dir/got"
+	cat >"$dir/want" <<-END
+		fault_read 3 via=fault
+		cache_fill 3 via=fault
+		fault_read 100 via=fault
+		cache_fill 100 via=fault
+		fault_write 50 via=fault
+		cache_fill 50 via=fault
+		fault_write 200 via=fault
+		cache_fill 200 via=fault
+		fault_read 7 via=fault
+		cache_fill 7 via=fault
+	END
+	diff "$dir/want" "$dir/got"
+	[ "$(trailer "$trace" '.seen == .emitted + .filtered + .dropped and .lost == 0')" = true ]
+	# A call that reads what is not cached fills too, but no mapping was touched.
+	run -0 timeout 60 "$iorig" capture -o "$trace" --mmap-faults -- dd if="$dir/f" of=/dev/null bs=4k count=1 skip=60 status=none
+	[[ $(events "$trace") == *"cache_fill file=<$dir/f> offset=245760 length="*" bits=no-duration = 0"* ]]
+	[[ $(events "$trace" | grep '^cache_fill file=<'"$dir/f") != *via=fault* ]]
+}
+
+@test "--mmap-faults: what rg --mmap reads through its mapping" {
+	command -v rg >/dev/null || skip "ripgrep is not installed"
+	head -c 300k /dev/zero | tr '\0' 'a' >"$dir/f"
+	echo needle >>"$dir/f"
+	run -0 timeout 60 "$iorig" capture -o "$trace" --mmap-faults -- rg --mmap -c needle "$dir/f"
+	[ "${lines[-1]}" = 1 ]
+	# No call reads it; the faults, each with what the kernel maps around it, go over the whole file.
+	! events "$trace" | grep -E "^p?read(64|v)? .*file=<$dir/f>"
+	[ "$(events "$trace" | grep -c "^fault_read file=<$dir/f>")" -ge 4 ]
+	[ "$(events "$trace" | grep "^fault_read file=<$dir/f>" | sed 's/.* offset=\([0-9]*\).*/\1/' | sort -n | tail -1)" -ge 245760 ]
+}
+
+@test "--mmap-faults does not go with --no-latency" {
+	run -2 --separate-stderr "$iorig" capture -o "$trace" --mmap-faults --no-latency -- true
+	[[ $stderr == "iorig: --mmap-faults needs the begin of calls"* ]]
+	[ ! -e "$trace" ]
+}
