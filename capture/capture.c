@@ -143,7 +143,7 @@ static int prepare(struct recording *r)
 	rc = recorder_open(&r->recorder, &r->config, opt.ring_bytes, why);
 
 	if (rc == -EPERM || rc == -EACCES || rc == -EOPNOTSUPP)
-		return fail(EXIT_IMPOSSIBLE, "cannot record here: %s%s", why, geteuid() ? "; run it as root" : "");
+		return fail(EXIT_IMPOSSIBLE, "cannot record here: %s", why);
 	if (rc)
 		return fail(EXIT_FAILED, "cannot record: %s", why);
 	r->start_ns = clock_now_ns();

@@ -8,7 +8,9 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "capture/able.h"
 #include "capture/calls.h"
+#include "capture/optional.h"
 #include "capture/recorder.h"
 #include "capture/rings.h"
 #include "capture/selftest.h"
@@ -65,13 +67,26 @@ static void check_files(struct report *r, struct recorder *recorder)
 		close(fd);
 }
 
+static void check_hooks(struct report *r, struct recorder *recorder, struct selftest *test, enum selftest_hook first, enum selftest_hook end)
+{
+	struct rings rings;
+
+	if (rings_init(&rings, recorder))
+		return;
+	selftest_run(test);
+	rings_drain(&rings, UINT64_MAX, note, test);
+	rings_release(&rings);
+	for (enum selftest_hook i = first; i < end; i++)
+		check(r, selftest_names[i], first == HOOK_ENTER ? NEEDED : OPTIONAL, test->fired[i],
+		      test->fired[i] ? "fires" : "attached, but never runs");
+}
+
 /* Everything that needs the loaded program. */
 static void check_recorder(struct report *r)
 {
 	static struct config config;
 	struct recorder recorder;
 	struct selftest test;
-	struct rings rings;
 	char why[RECORDER_WHY] = "";
 	int rc = selftest_make(&test, &config, "/");
 
@@ -83,26 +98,48 @@ static void check_recorder(struct report *r)
 	}
 	rc = recorder_attach(&recorder, why);
 	check(r, "hooks", NEEDED, !rc, "%s", rc ? why : "attach");
-	if (!rc && !rings_init(&rings, &recorder)) {
-		selftest_run(&test);
-		rings_drain(&rings, UINT64_MAX, note, &test);
-		for (int i = 0; i < HOOK_COUNT; i++)
-			check(r, selftest_names[i], NEEDED, test.fired[i], test.fired[i] ? "fires" : "attached, but never runs");
+	if (!rc) {
+		check_hooks(r, &recorder, &test, HOOK_ENTER, HOOK_WAKE);
 		check_files(r, &recorder);
-		rings_release(&rings);
 	}
 	recorder_close(&recorder);
 }
 
-static void check_machine(struct report *r)
+/* What --wakeups and --mmap-faults need, in a second recorder: its failure is not the first one's. */
+static void check_optional(struct report *r, const struct optional *there)
+{
+	static struct config config = {.wakes = 1, .pages = 1};
+	struct recorder recorder;
+	struct selftest test;
+	char why[RECORDER_WHY] = "";
+	int rc = selftest_make(&test, &config, "/");
+
+	check(r, "page cache fills", OPTIONAL, there->fills, "for --mmap-faults");
+	if (!there->faults)
+		check(r, "page faults", OPTIONAL, false, "for --mmap-faults; kernels from 5.17 on tell whose page it is");
+	rc = rc ? rc : recorder_open(&recorder, &config, 1 << 20, why);
+	rc = rc ? rc : recorder_attach(&recorder, why);
+	if (rc) {
+		close(test.go);
+		check(r, "optional hooks", OPTIONAL, false, "%s", why);
+	} else {
+		check_hooks(r, &recorder, &test, HOOK_WAKE, there->faults ? HOOK_COUNT : HOOK_PAGES);
+	}
+	recorder_close(&recorder);
+}
+
+static void check_machine(struct report *r, struct optional *there)
 {
 	struct utsname uts;
-	struct btf *btf = btf__load_vmlinux_btf();
+	struct btf *btf = recorder_has_types() ? btf__load_vmlinux_btf() : NULL;
+	const char *capabilities = able_capabilities(), *lockdown = able_lockdown();
 
 	uname(&uts);
+	*there = optional_of(btf);
 	check(r, "kernel", NEEDED, true, "%s %s, %d system calls known", uts.release, uts.machine, calls_count());
-	check(r, "privileges", NEEDED, geteuid() == 0, geteuid() ? "not root" : "root");
-	check(r, "type information", NEEDED, btf != NULL, btf ? "/sys/kernel/btf/vmlinux" : "no /sys/kernel/btf/vmlinux: the kernel needs CONFIG_DEBUG_INFO_BTF");
+	check(r, "privileges", NEEDED, !capabilities, "%s", capabilities ? capabilities : geteuid() ? "the capabilities that it needs" : "root");
+	check(r, "lockdown", NEEDED, !lockdown, "%s", lockdown ? lockdown : "the kernel's memory may be read");
+	check(r, "type information", NEEDED, recorder_has_types(), recorder_has_types() ? "/sys/kernel/btf/vmlinux" : "no /sys/kernel/btf/vmlinux: the kernel needs CONFIG_DEBUG_INFO_BTF");
 	check(r, "io_uring", OPTIONAL, recorder_uring(btf) != URING_UNSEEN, "begin and end of requests (kernels from 6.0 on)");
 	check(r, "cachestat", OPTIONAL, syscall(SYS_cachestat, -1, NULL, NULL, 0) < 0 && errno != ENOSYS,
 	      "page cache of a file without mapping it (kernels from 6.5 on)");
@@ -131,14 +168,17 @@ static int print(const struct report *r)
 static int doctor(const struct command *cmd, int argc, char **argv)
 {
 	struct report r = {.checks = json_array(), .good = true};
+	struct optional there;
 	int rest = options_parse(cmd, argc, argv), rc;
 
 	if (rest < 0)
 		return -rest - 1;
 	if (rest < argc)
 		return fail(EXIT_USAGE, "doctor takes no arguments");
-	check_machine(&r);
+	check_machine(&r, &there);
 	check_recorder(&r);
+	if (r.good)
+		check_optional(&r, &there);
 	rc = print(&r);
 	json_decref(r.checks);
 	return rc;

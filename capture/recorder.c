@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "capture/able.h"
 #include "capture/calls.h"
 #include "capture/optional.h"
 #include "capture/recorder.h"
@@ -211,6 +212,11 @@ static void fit_machine(struct recorder *r, struct config *config)
 	calls_configure(config);
 }
 
+bool recorder_has_types(void)
+{
+	return !access("/sys/kernel/btf/vmlinux", R_OK);
+}
+
 int recorder_open(struct recorder *r, struct config *config, uint64_t ring_bytes, char why[RECORDER_WHY])
 {
 	struct bpf_map *rodata;
@@ -218,7 +224,7 @@ int recorder_open(struct recorder *r, struct config *config, uint64_t ring_bytes
 
 	memset(r, 0, sizeof(*r));
 	libbpf_set_print(remember);
-	if (access("/sys/kernel/btf/vmlinux", R_OK))
+	if (!recorder_has_types())
 		return because(why, -EOPNOTSUPP, "this kernel has no type information (/sys/kernel/btf/vmlinux); it needs CONFIG_DEBUG_INFO_BTF");
 	fit_machine(r, config);
 	if (r->cpus < 1)
@@ -238,6 +244,8 @@ int recorder_open(struct recorder *r, struct config *config, uint64_t ring_bytes
 	choose_uring(r->object);
 	optional_choose(r->object, config);
 	rc = bpf_object__load(r->object);
+	if (rc && able_why_not())
+		return because(why, -EPERM, "%s", able_why_not());
 	if (rc) {
 		last_words[strcspn(last_words, "\n")] = 0;
 		return because(why, rc, "the kernel refuses the BPF program: %s%s%.150s", strerror(-rc),

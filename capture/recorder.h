@@ -49,6 +49,8 @@ enum uring { URING_UNSEEN, URING_BY_REQUEST = 1, URING_BY_ENTRY = 2, URING_ENDS_
 struct btf;
 enum uring recorder_uring(const struct btf *btf);
 
+/* Does the kernel tell its types? Nothing can be recorded without. */
+bool recorder_has_types(void);
 int recorder_open(struct recorder *r, struct config *config, uint64_t ring_bytes, char why[RECORDER_WHY]);
 int recorder_attach(struct recorder *r, char why[RECORDER_WHY]);
 void recorder_track(struct recorder *r, uint32_t pid, bool on);

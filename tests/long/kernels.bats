@@ -15,6 +15,19 @@ teardown() {
 	rm -rf "$out"
 }
 
+@test "a kernel that is locked down for confidentiality: one line, exit 77, and doctor says what to do" {
+	rc=0
+	sh tests/guest.sh -k bookworm -a lockdown=confidentiality -o "$out" tests/box/lockdown.sh >"$out/log" 2>&1 || rc=$?
+	[ "$rc" != 77 ] || skip "$(tail -1 "$out/log")"
+	[ "$rc" = 0 ] || { cat "$out/log"; false; }
+	reason="the kernel is locked down for confidentiality: nobody may read its memory; boot it without lockdown=confidentiality"
+	[ "$(cat "$out/capture.err")" = "iorig: cannot record here: $reason" ]
+	[ "$(cat "$out/capture.status")" = 77 ]
+	grep -q "^NO  *lockdown  *$reason\$" "$out/doctor"
+	[ "$(tail -1 "$out/doctor")" = "iorig capture does not work here" ]
+	[ "$(cat "$out/doctor.status")" = 77 ]
+}
+
 @test "Debian 11's kernel, 5.10" {
 	boot -k bullseye
 	judge 5.10 2

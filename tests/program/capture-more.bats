@@ -79,3 +79,27 @@ teardown() {
 	[[ $stderr == "iorig: --mmap-faults needs the begin of calls"* ]]
 	[ ! -e "$trace" ]
 }
+
+@test "doctor and capture say in one line what is missing: privileges, type information" {
+	chmod 755 "$dir"
+	run -77 --separate-stderr setpriv --reuid 65534 --clear-groups --inh-caps=-all "$iorig" capture -o "$trace" -- true
+	[ "$stderr" = "iorig: cannot record here: no CAP_BPF, CAP_PERFMON; run it as root" ]
+	run -77 --separate-stderr setpriv --reuid 65534 --clear-groups --inh-caps=-all "$iorig" doctor
+	[ -z "$stderr" ]
+	[[ $output == *"NO        privileges           no CAP_BPF, CAP_PERFMON; run it as root"* ]]
+	[ "${lines[-1]}" = "iorig capture does not work here" ]
+	# A kernel without type information, as far as a process can see.
+	run -77 --separate-stderr unshare -m sh -c "mount -t tmpfs none /sys/kernel/btf && exec $iorig capture -o $trace -- true"
+	[ "$stderr" = "iorig: cannot record here: this kernel has no type information (/sys/kernel/btf/vmlinux); it needs CONFIG_DEBUG_INFO_BTF" ]
+	run -77 --separate-stderr unshare -m sh -c "mount -t tmpfs none /sys/kernel/btf && exec $iorig doctor"
+	[ -z "$stderr" ]
+	[[ $output == *"NO        type information     no /sys/kernel/btf/vmlinux: the kernel needs CONFIG_DEBUG_INFO_BTF"* ]]
+	[ ! -e "$trace" ]
+}
+
+@test "doctor: every hook fires here, the optional ones too" {
+	run -0 "$iorig" doctor
+	[ "$(grep -c '^ok  *s[cy][a-z_]* *fires$' <<<"$output")" = 6 ]
+	[[ $output == *"ok        page_fault_user      fires"* ]]
+	[ "$("$iorig" doctor --json | jq -c '[.checks[] | select(.name == "sched_waking") | .ok, .needed]')" = '[true,false]' ]
+}
