@@ -1,17 +1,17 @@
 #include "replay/ahead.h"
 
-static const struct trace_event *event_at(const struct ahead *a, uint32_t distance)
+enum { FAR = 16 }; /* events between the first request for memory and its use */
+
+static const struct trace_event *event_at(struct ahead *a, uint32_t distance)
 {
-	const struct trace_record *r = &a->record[(a->first + distance) % AHEAD];
+	const struct trace_record *r = &ahead_at(a, distance)->record;
 
 	return distance < a->n && r->type == TRACE_EVENT ? &r->event : NULL;
 }
 
 static uint32_t object_of(const struct compiler *c, const struct trace_event *ev)
 {
-	uint32_t object = ev->file && ev->file < c->model.files_room ? c->model.file[ev->file].object : 0;
-
-	return object;
+	return ev->file && ev->file < c->model.files_room ? c->model.file[ev->file].object : 0;
 }
 
 static uint32_t name_of(const struct compiler *c, const struct trace_event *ev)
@@ -20,10 +20,10 @@ static uint32_t name_of(const struct compiler *c, const struct trace_event *ev)
 }
 
 /* Each link of a chain is asked for when the one before it has arrived. */
-static void ask(const struct ahead *a, const struct compiler *c)
+static void ask(struct ahead *a, const struct compiler *c)
 {
 	const struct model *m = &c->model;
-	const struct trace_event *ev = event_at(a, AHEAD - 1);
+	const struct trace_event *ev = event_at(a, FAR);
 
 	if (ev) {
 		__builtin_prefetch(&m->file[ev->file < m->files_room ? ev->file : 0]);
@@ -32,33 +32,71 @@ static void ask(const struct ahead *a, const struct compiler *c)
 			__builtin_prefetch(c->source->string(c->source->self, ev->path));
 		}
 	}
-	ev = event_at(a, AHEAD * 3 / 4);
+	ev = event_at(a, FAR * 3 / 4);
 	if (ev) {
 		__builtin_prefetch(&m->object[object_of(c, ev)]);
 		__builtin_prefetch(&m->name[name_of(c, ev)]);
 	}
-	ev = event_at(a, AHEAD / 2);
+	ev = event_at(a, FAR / 2);
 	if (ev) {
 		order_prefetch(c->order, m->object[object_of(c, ev)].r_size);
 		order_prefetch(c->order, m->name[name_of(c, ev)].resource);
 	}
-	ev = event_at(a, AHEAD / 4);
+	ev = event_at(a, FAR / 4);
 	if (ev) {
 		order_prefetch_accesses(c->order, m->object[object_of(c, ev)].r_size);
 		order_prefetch_accesses(c->order, m->name[name_of(c, ev)].resource);
 	}
 }
 
-const struct trace_record *ahead_next(struct ahead *a, struct compiler *c)
+static bool has_name(const struct ahead_record *r)
 {
-	if (a->n) {
-		a->first = (a->first + 1) % AHEAD;
-		a->n--;
-	}
+	return r->name[0].path || r->name[1].path;
+}
+
+static void note_duration(struct ahead *a, const struct ahead_record *r)
+{
+	if (has_name(r) && r->record.event.duration_ns > a->slowest_ns)
+		a->slowest_ns = r->record.event.duration_ns;
+}
+
+static void drop_first(struct ahead *a)
+{
+	a->first = (a->first + 1) % AHEAD;
+	a->n--;
+	/* An upper bound will do in between. */
+	if (++a->dropped % AHEAD)
+		return;
+	a->slowest_ns = 0;
+	for (uint32_t i = 0; i < a->n; i++)
+		note_duration(a, ahead_at(a, i));
+}
+
+static void fill(struct ahead *a, const struct compiler *c)
+{
 	while (!a->over && a->n < AHEAD) {
-		a->over = !c->source->next(c->source->self, &a->record[(a->first + a->n) % AHEAD]);
+		struct ahead_record *r = ahead_at(a, a->n);
+
+		a->over = !c->source->next(c->source->self, &r->record);
 		a->n += !a->over;
+		r->name[0].path = r->name[1].path = 0;
+		if (a->over || r->record.type != TRACE_EVENT)
+			continue;
+		r->number = a->events++;
+		ahead_names(&r->record.event, r->name);
+		note_duration(a, r);
 	}
+}
+
+const struct ahead_record *ahead_next(struct ahead *a, struct compiler *c)
+{
+	if (a->n)
+		drop_first(a);
+	fill(a, c);
+	if (!a->n)
+		return NULL;
 	ask(a, c);
-	return a->n ? &a->record[a->first] : NULL;
+	if (has_name(ahead_at(a, 0)))
+		ahead_sort(a, c);
+	return ahead_at(a, 0);
 }

@@ -376,7 +376,7 @@ static void event(struct compiler *c, const struct trace_event *ev)
 		c->first_begin_ns = ev->begin_ns;
 	if (end >= ev->begin_ns && end > c->last_end_ns)
 		c->last_end_ns = end;
-	c->number = c->plan->events++;
+	c->plan->events++;
 	if ((class == TRACE_CLASS_READ || class == TRACE_CLASS_WRITE || class == TRACE_CLASS_COPY) && ev->result > 0)
 		c->plan->bytes += (uint64_t)ev->result;
 	/* Ids that no definition gave: only a source that is not a trace file can do that. */
@@ -489,7 +489,7 @@ int plan_compile(struct plan *plan, const struct record_source *source, const st
 {
 	struct compiler *c = calloc(1, sizeof(*c));
 	struct ahead ahead = {.n = 0};
-	const struct trace_record *r;
+	const struct ahead_record *r;
 	int rc;
 
 	*plan = (struct plan){0};
@@ -504,9 +504,10 @@ int plan_compile(struct plan *plan, const struct record_source *source, const st
 	c->thread = grow(c->thread, &c->threads_room, 1, sizeof(*c->thread));
 	rc = c->order ? open_parts(plan) : -ENOMEM;
 	while (!rc && (r = ahead_next(&ahead, c))) {
-		record(c, r);
+		c->number = r->number;
+		record(c, &r->record);
 		rc = c->error;
-		if (options->progress && r->type == TRACE_EVENT && !(plan->events & 0xffff))
+		if (options->progress && r->record.type == TRACE_EVENT && !(plan->events & 0xffff))
 			options->progress(options->context, plan->events);
 	}
 	if (!rc) {

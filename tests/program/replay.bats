@@ -402,6 +402,27 @@ dependent() {
 			printf "%.4f+0.002 3 unlink path=\"/old%d\" file=%d\n%.4f+0.002 1 newfstatat path=\"/old%d\" = -ENOENT\n", i + 0.1, i, i, i + 0.101, i
 		} }' | build
 	for i in 1 2 3; do good; done
+	good --order temporal
+}
+
+@test "calls that overlapped and ended the other way round keep the order that their results tell" {
+	# As above, but the one that took effect first ended last: look-up and creation, removal and look-up, a look-up of what is still
+	# being made, a directory made and removed, a rename seen from both its names.
+	awk 'BEGIN { for (t = 1; t <= 3; t++) print "thread " t " tid=" t
+		for (i = 1; i <= 400; i++) printf "file %d ino=%d mode=0100600 path=\"/old%d\"\nfile %d ino=%d mode=0100600 path=\"/from%d\"\n", 2*i, 2*i, i, 2*i+1, 2*i+1, i
+		for (i = 1; i <= 400; i++) {
+			printf "%.4f+0.002 2 mknod path=\"/new%d\" mode=0100600\n%.4f+0.003 1 newfstatat path=\"/new%d\" = -ENOENT\n", i, i, i, i
+			printf "%.4f+0.002 2 unlink path=\"/old%d\" file=%d\n%.4f+0.003 1 openat path=\"/old%d\" file=%d = 3\n", i + 0.1, i, 2*i, i + 0.1, i, 2*i
+			printf "%.4f 1 close fd=3 file=%d\n", i + 0.11, 2*i
+			printf "%.4f+0.002 1 newfstatat path=\"/d%d\"\n%.4f+0.003 2 mkdir path=\"/d%d\" mode=0755\n", i + 0.2, i, i + 0.2, i
+			printf "%.4f+0.002 1 mkdir path=\"/d%d\" mode=0700\n%.4f+0.003 3 rmdir path=\"/d%d\"\n", i + 0.3, i, i + 0.3, i
+			printf "%.4f+0.002 3 rename path=\"/from%d\" path2=\"/to%d\" file=%d\n", i + 0.4, i, i, 2*i+1
+			printf "%.4f+0.003 1 newfstatat path=\"/from%d\" file=%d\n%.4f+0.004 2 newfstatat path=\"/to%d\" = -ENOENT\n", i + 0.4, i, 2*i+1, i + 0.4, i
+			printf "%.4f 2 unlink path=\"/to%d\" file=%d\n", i + 0.45, i, 2*i+1
+		} }' | build
+	for i in 1 2 3; do good; done
+	[ "$(find root -mindepth 1 -type d -perm 700 | wc -l) $(find root -type f | wc -l)" = "400 400" ]
+	good --order temporal
 }
 
 @test "a close that ends after another thread got its number closes the old file" {

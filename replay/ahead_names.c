@@ -1,0 +1,192 @@
+/* Calls on one name that overlapped: which took effect first, as their results tell. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <string.h>
+
+#include "replay/ahead.h"
+
+/* ---- what a result says about names ------------------------------------------------------------------------------------------ */
+
+static void opened(const struct trace_event *ev, struct ahead_name *n)
+{
+	bool creat = ev->op == TRACE_OP_CREAT || ev->flags & O_CREAT;
+
+	if ((ev->flags & __O_TMPFILE) == __O_TMPFILE)
+		return;
+	if (ev->result >= 0) {
+		bool made = ev->bits & TRACE_EV_CREATED || (creat && ev->flags & O_EXCL);
+
+		if (creat && !made)
+			return; /* there or not: both are fine */
+		*n = (struct ahead_name){ev->path, made ? NEED_NOT_THERE : NEED_THERE, made ? EFFECT_MAKES : EFFECT_NONE};
+	} else if (ev->result == -ENOENT && !creat) {
+		*n = (struct ahead_name){ev->path, NEED_NOT_THERE, EFFECT_NONE};
+	} else if (ev->result == -EEXIST) {
+		*n = (struct ahead_name){ev->path, NEED_THERE, EFFECT_NONE};
+	}
+}
+
+/* mkdir and what is like it, for one of the paths. */
+static void made(const struct trace_event *ev, uint32_t path, struct ahead_name *n)
+{
+	if (ev->result == 0)
+		*n = (struct ahead_name){path, NEED_NOT_THERE, EFFECT_MAKES};
+	else if (ev->result == -EEXIST)
+		*n = (struct ahead_name){path, NEED_THERE, EFFECT_NONE};
+}
+
+static void looked_at(const struct trace_event *ev, struct ahead_name *n, enum name_effect effect)
+{
+	if (ev->result >= 0)
+		*n = (struct ahead_name){ev->path, NEED_THERE, (uint8_t)effect};
+	else if (ev->result == -ENOENT)
+		*n = (struct ahead_name){ev->path, NEED_NOT_THERE, EFFECT_NONE};
+	else if (ev->result == -ENODATA || ev->result == -ENOTEMPTY || ev->result == -EISDIR)
+		*n = (struct ahead_name){ev->path, NEED_THERE, EFFECT_NONE};
+}
+
+static void renamed(const struct trace_event *ev, struct ahead_name name[2])
+{
+	uint64_t flags = ev->op == TRACE_OP_RENAMEAT2 ? ev->flags : 0;
+
+	looked_at(ev, &name[0], flags & RENAME_EXCHANGE ? EFFECT_NONE : EFFECT_REMOVES);
+	if (ev->result == 0)
+		name[1] = (struct ahead_name){ev->path2,
+					      flags & RENAME_EXCHANGE    ? NEED_THERE
+					      : flags & RENAME_NOREPLACE ? NEED_NOT_THERE
+									 : NEED_NOTHING,
+					      flags & RENAME_EXCHANGE ? EFFECT_NONE : EFFECT_MAKES};
+}
+
+void ahead_names(const struct trace_event *ev, struct ahead_name name[2])
+{
+	switch (ev->op) {
+	case TRACE_OP_OPEN: case TRACE_OP_OPENAT: case TRACE_OP_OPENAT2: case TRACE_OP_CREAT: opened(ev, &name[0]); return;
+	case TRACE_OP_MKDIR: case TRACE_OP_MKDIRAT: case TRACE_OP_MKNOD: case TRACE_OP_MKNODAT: made(ev, ev->path, &name[0]); return;
+	case TRACE_OP_SYMLINK: case TRACE_OP_SYMLINKAT: made(ev, ev->path2, &name[1]); return;
+	case TRACE_OP_LINK: case TRACE_OP_LINKAT:
+		looked_at(ev, &name[0], EFFECT_NONE);
+		made(ev, ev->path2, &name[1]);
+		return;
+	case TRACE_OP_RMDIR: case TRACE_OP_UNLINK: case TRACE_OP_UNLINKAT: looked_at(ev, &name[0], EFFECT_REMOVES); return;
+	case TRACE_OP_RENAME: case TRACE_OP_RENAMEAT: case TRACE_OP_RENAMEAT2: renamed(ev, name); return;
+	}
+	if (ev->path && replay_ops[ev->op].kind == KIND_PATH)
+		looked_at(ev, &name[0], EFFECT_NONE);
+}
+
+/* ---- order ------------------------------------------------------------------------------------------------------------------- */
+
+static uint64_t end_of(const struct ahead_record *r)
+{
+	return r->record.event.begin_ns + r->record.event.duration_ns;
+}
+
+/* The name is not as the event found it, or nothing is known and the other one found the opposite. */
+static bool contradicts(struct compiler *c, const struct ahead_name *n, const struct ahead_name *other)
+{
+	struct where where;
+	const char *text = c->source->string(c->source->self, n->path);
+
+	if (text[0] != '/')
+		return false;
+	where.way = n->path;
+	model_walk(&c->model, text, false, &where);
+	if (where.object == OBJECT_UNKNOWN)
+		return other->need != NEED_NOTHING;
+	if (n->need == NEED_THERE)
+		return where.object == OBJECT_ABSENT;
+	return where.object != OBJECT_ABSENT;
+}
+
+enum verdict { GO_ON, OTHER_FIRST, ENOUGH };
+
+/* About a name of the first event, what a later one that overlapped with it says. */
+static enum verdict judge(struct compiler *c, const struct ahead_name *mine, const struct ahead_name *other, bool overlaps)
+{
+	if (!other->path || other->path != mine->path)
+		return GO_ON;
+	/* It found the name as it was before the change. */
+	if (overlaps && other->effect == EFFECT_NONE &&
+	    ((mine->effect == EFFECT_MAKES && other->need == NEED_NOT_THERE) || (mine->effect == EFFECT_REMOVES && other->need == NEED_THERE)))
+		return OTHER_FIRST;
+	/* It made the name what the first one found. */
+	if (overlaps &&
+	    ((mine->need == NEED_THERE && other->effect == EFFECT_MAKES) || (mine->need == NEED_NOT_THERE && other->effect == EFFECT_REMOVES)) &&
+	    contradicts(c, mine, other))
+		return OTHER_FIRST;
+	return other->effect == EFFECT_NONE ? GO_ON : ENOUGH;
+}
+
+static enum verdict compare(struct compiler *c, const struct ahead_record *first, const struct ahead_record *other)
+{
+	const struct trace_event *a = &first->record.event, *b = &other->record.event;
+	bool overlaps = b->begin_ns < end_of(first) && a->thread != b->thread;
+
+	for (int i = 0; i < 4; i++) {
+		const struct ahead_name *mine = &first->name[i / 2];
+		enum verdict v = mine->path ? judge(c, mine, &other->name[i % 2], overlaps) : GO_ON;
+
+		if (v != GO_ON)
+			return v;
+	}
+	return GO_ON;
+}
+
+/* Index of the event that must come before the first one, 0: none. */
+static uint32_t find_earlier(struct ahead *a, struct compiler *c)
+{
+	const struct ahead_record *first = ahead_at(a, 0);
+
+	for (uint32_t i = 1; i < a->n; i++) {
+		const struct ahead_record *r = ahead_at(a, i);
+		enum verdict v;
+
+		if (!r->name[0].path && !r->name[1].path)
+			continue;
+		if (end_of(r) > end_of(first) + a->slowest_ns)
+			return 0;
+		v = compare(c, first, r);
+		if (v != GO_ON)
+			return v == OTHER_FIRST ? i : 0;
+	}
+	return 0;
+}
+
+static void move_to_front(struct ahead *a, uint32_t from)
+{
+	struct ahead_record moved = *ahead_at(a, from);
+
+	for (; from; from--)
+		*ahead_at(a, from) = *ahead_at(a, from - 1);
+	*ahead_at(a, 0) = moved;
+}
+
+/* What an event refers to is defined between the first record and it. */
+static bool defines(const struct trace_record *r, const struct trace_event *ev)
+{
+	return (r->type == TRACE_FILE && (r->file.id == ev->file || r->file.id == ev->file2)) ||
+	       (r->type == TRACE_THREAD && r->thread.id == ev->thread);
+}
+
+void ahead_sort(struct ahead *a, struct compiler *c)
+{
+	/* A chain of calls that all overlapped is short; a trace that lies may make a circle. */
+	for (int turns = 0; turns < 8; turns++) {
+		uint32_t at = find_earlier(a, c), definitions = 0;
+		struct trace_event ev;
+
+		if (!at)
+			return;
+		ev = ahead_at(a, at)->record.event;
+		move_to_front(a, at);
+		for (uint32_t i = 1; i <= at; i++)
+			if (defines(&ahead_at(a, i)->record, &ev)) {
+				move_to_front(a, i);
+				definitions++;
+			}
+		if (definitions)
+			return;
+	}
+}
