@@ -3,6 +3,7 @@
 #include <linux/fs.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "capture/calls.h"
@@ -128,26 +129,27 @@ static void on_mapping(struct drain *d, struct drained *e)
 	uint32_t pid = e->record->pid;
 	uint64_t address = e->arg[0], length = e->arg[1];
 	struct trace_event *ev = &e->event;
+	uint64_t begin_ns = ev->begin_ns, end_ns = begin_ns + ev->duration_ns;
 
 	if (e->call->special == CALL_MMAP) {
 		ev->offset2 = ev->result;
 		if (ev->result >= 0 || ev->result < -4095)
-			maps_add(&d->maps, pid, (uint64_t)ev->result, length, ev->file);
+			maps_add(&d->maps, pid, (uint64_t)ev->result, length, ev->file, end_ns, ev->flags & MAP_FIXED);
 		return;
 	}
 	ev->offset2 = (int64_t)address;
-	ev->file = maps_find(&d->maps, pid, address, length);
+	ev->file = maps_find(&d->maps, pid, address, length, begin_ns);
 	if (!ev->file) {
 		ev->op = 0;
 		return;
 	}
 	if (e->call->special == CALL_MUNMAP && !ev->result)
-		maps_remove(&d->maps, pid, address, length);
+		maps_remove(&d->maps, pid, address, length, begin_ns);
 	if (e->call->special == CALL_MREMAP) {
 		ev->offset = ev->result;
 		if (ev->result >= 0 || ev->result < -4095) {
-			maps_remove(&d->maps, pid, address, length);
-			maps_add(&d->maps, pid, (uint64_t)ev->result, e->arg[2], ev->file);
+			maps_remove(&d->maps, pid, address, length, begin_ns);
+			maps_add(&d->maps, pid, (uint64_t)ev->result, e->arg[2], ev->file, end_ns, false);
 		}
 	}
 }

@@ -59,7 +59,7 @@ static struct map_space *get(struct maps *maps, uint32_t pid)
 	return space;
 }
 
-static void insert(struct map_space *space, uint64_t start, uint64_t end, uint32_t file)
+static void insert(struct map_space *space, uint64_t start, uint64_t end, uint32_t file, uint64_t since_ns)
 {
 	if (space->n == space->room) {
 		uint32_t room = space->room ? 2 * space->room : 16;
@@ -70,51 +70,57 @@ static void insert(struct map_space *space, uint64_t start, uint64_t end, uint32
 		space->range = more;
 		space->room = room;
 	}
-	space->range[space->n++] = (struct map_range){start, end, file};
+	space->range[space->n++] = (struct map_range){start, end, since_ns, file};
 }
 
-static void cut(struct map_space *space, uint64_t start, uint64_t end)
+static void cut(struct map_space *space, uint64_t start, uint64_t end, uint64_t begin_ns)
 {
 	for (uint32_t i = 0; i < space->n; i++) {
 		struct map_range old = space->range[i];
 
-		if (old.end <= start || old.start >= end)
+		if (old.end <= start || old.start >= end || old.since_ns > begin_ns)
 			continue;
 		space->range[i--] = space->range[--space->n];
 		if (old.start < start)
-			insert(space, old.start, start, old.file);
+			insert(space, old.start, start, old.file, old.since_ns);
 		if (old.end > end)
-			insert(space, end, old.end, old.file);
+			insert(space, end, old.end, old.file, old.since_ns);
 	}
 }
 
-void maps_add(struct maps *maps, uint32_t pid, uint64_t start, uint64_t length, uint32_t file)
+void maps_add(struct maps *maps, uint32_t pid, uint64_t start, uint64_t length, uint32_t file, uint64_t since_ns, bool fixed)
 {
 	struct map_space *space = get(maps, pid);
 
 	if (!space)
 		return;
 	length = (length + 4095) & ~4095ULL;
-	cut(space, start, start + length);
-	insert(space, start, start + length, file);
+	if (fixed)
+		cut(space, start, start + length, since_ns);
+	insert(space, start, start + length, file, since_ns);
 }
 
-uint32_t maps_find(const struct maps *maps, uint32_t pid, uint64_t start, uint64_t length)
+uint32_t maps_find(const struct maps *maps, uint32_t pid, uint64_t start, uint64_t length, uint64_t begin_ns)
 {
 	const struct map_space *space = lookup(maps, pid);
+	const struct map_range *newest = NULL;
 
-	for (uint32_t i = 0; space->pid && i < space->n; i++)
-		if (space->range[i].start < start + (length ? length : 1) && space->range[i].end > start)
-			return space->range[i].file;
-	return 0;
+	for (uint32_t i = 0; space->pid && i < space->n; i++) {
+		const struct map_range *range = &space->range[i];
+
+		if (range->start < start + (length ? length : 1) && range->end > start && range->since_ns <= begin_ns &&
+		    (!newest || range->since_ns > newest->since_ns))
+			newest = range;
+	}
+	return newest ? newest->file : 0;
 }
 
-void maps_remove(struct maps *maps, uint32_t pid, uint64_t start, uint64_t length)
+void maps_remove(struct maps *maps, uint32_t pid, uint64_t start, uint64_t length, uint64_t begin_ns)
 {
 	struct map_space *space = lookup(maps, pid);
 
 	if (space->pid)
-		cut(space, start, start + ((length + 4095) & ~4095ULL));
+		cut(space, start, start + ((length + 4095) & ~4095ULL), begin_ns);
 }
 
 void maps_copy(struct maps *maps, uint32_t from_pid, uint32_t to_pid)
@@ -129,7 +135,7 @@ void maps_copy(struct maps *maps, uint32_t from_pid, uint32_t to_pid)
 		return;
 	to->n = 0;
 	for (uint32_t i = 0; i < from->n; i++)
-		insert(to, from->range[i].start, from->range[i].end, from->range[i].file);
+		insert(to, from->range[i].start, from->range[i].end, from->range[i].file, from->range[i].since_ns);
 }
 
 void maps_drop(struct maps *maps, uint32_t pid)
