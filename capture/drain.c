@@ -13,8 +13,6 @@
 #include "capture/pages.h"
 #include "lib/clock.h"
 
-#define BIRTH_SLACK_NS 10000000 /* a tick of the slowest kernels */
-
 int drain_init(struct drain *d, struct trace_writer *writer, struct recorder *recorder, uint64_t start_ns)
 {
 	struct timespec wall;
@@ -114,7 +112,6 @@ uint32_t drain_file(struct drain *d, const struct rec_file *file, uint32_t bytes
 	bool cut = file->head.bits & (REC_TRUNCATED | REC_UNREACHABLE);
 
 	d->names.now_ns = sight.seen_ns;
-	d->names.slack_ns = 0;
 	if (!cut && !(file->head.bits & REC_DELETED))
 		name = names_resolve(&d->names, d->text[0], length, false);
 	if (file->head.bits & REC_CREATED)
@@ -399,7 +396,6 @@ static void on_event(struct drain *d, const struct rec_head *head, uint32_t byte
 		e.arg[5] = w->arg5;
 	}
 	d->names.now_ns = since_start(d, head->end_ns);
-	d->names.slack_ns = r->result == -ENOENT ? BIRTH_SLACK_NS : 0;
 	fields(d, &e);
 	if ((p && !paths_of(d, &e, p)) || (p && head->bits & REC_STAT && !file_by_stat(d, &e, p))) {
 		d->filtered++;

@@ -66,16 +66,13 @@ static void on_rename(struct drain *d, struct drained *e)
 {
 	struct name *from = e->name, *to = e->name2;
 	bool exchange = e->event.op == TRACE_OP_RENAMEAT2 && (e->event.flags & RENAME_EXCHANGE);
-	struct stat st;
 
 	if (!from || !to)
 		return;
-	if (!from->file) {
-		/* Never seen under its old name: what it is can be seen under the new one. */
-		existed(d, from, !lstat(to->text, &st) ? st.st_mode : S_IFREG | 0644);
-		if (!lstat(to->text, &st) && S_ISDIR(st.st_mode))
-			from->kind = NAME_DIRECTORY;
-	}
+	if (!from->file)
+		names_look_moved(&d->names, from, to);
+	if (!from->file)
+		existed(d, from, S_IFREG | 0644);
 	e->event.file = from->file;
 	/* A directory that was its own base has been announced at its new place already. */
 	e->event.file2 = from->kind == NAME_DIRECTORY && to->file == from->file ? 0 : to->file;

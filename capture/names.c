@@ -12,6 +12,7 @@
 
 #define LINKS_MAX 40
 #define LIST_MAX 65536
+#define TICK_NS 10000000 /* of the slowest kernels: file systems take times from a clock that may be so late */
 
 int names_init(struct names *names, struct trace_writer *writer, struct files *files)
 {
@@ -104,21 +105,32 @@ static enum name_kind kind_of(mode_t mode)
 	return S_ISDIR(mode) ? NAME_DIRECTORY : S_ISLNK(mode) ? NAME_LINK : NAME_OTHER;
 }
 
-static void read_target(struct name *name)
+static void read_target(struct name *name, const char *path)
 {
 	char text[PATH_MAX];
-	ssize_t n = readlink(name->text, text, sizeof(text) - 1);
+	ssize_t n = readlink(path, text, sizeof(text) - 1);
 
 	free(name->target);
 	name->target = n > 0 ? strndup(text, (size_t)n) : NULL;
 }
 
-/* Was it born after the call? Then it is none of the call's business. */
-static bool born_later(const struct names *names, const struct statx *st)
+/* Was it born after the call, or perhaps so? Then it may be none of the call's business; whoever uses it tells what it is. */
+static bool born_later(const struct names *names, const struct name *name, const struct statx *st)
 {
-	uint64_t born_ns = (uint64_t)st->stx_btime.tv_sec * 1000000000ULL + st->stx_btime.tv_nsec;
+	uint64_t slack_ns = name->created ? 0 : TICK_NS, born_ns = (uint64_t)st->stx_btime.tv_sec * 1000000000ULL + st->stx_btime.tv_nsec;
 
-	return (st->stx_mask & STATX_BTIME) && born_ns + names->slack_ns > names->start_realtime_ns + names->now_ns;
+	return (st->stx_mask & STATX_BTIME) && born_ns + slack_ns > names->start_realtime_ns + names->now_ns;
+}
+
+/*
+ * Was it changed (and so perhaps renamed) since the call, or just before? A name that was listed may have been another file's then. Whoever uses
+ * it afterwards tells what it is.
+ */
+static bool changed_later(const struct names *names, const struct statx *st)
+{
+	uint64_t changed_ns = (uint64_t)st->stx_ctime.tv_sec * 1000000000ULL + st->stx_ctime.tv_nsec;
+
+	return changed_ns + TICK_NS > names->start_realtime_ns + names->now_ns;
 }
 
 /* A name that a recorded call has made, and that is gone already: what it was is known from that call. */
@@ -140,13 +152,14 @@ static void tell_made(struct names *names, struct name *name)
 	name->file = files_see(names->files, &sight);
 }
 
-static void look_at(struct names *names, struct name *name, const struct statx *st)
+/* What st says of the name. It stands at path now. */
+static void look_at(struct names *names, struct name *name, const struct statx *st, const char *path)
 {
 	struct file_sight sight = {.seen_ns = names->now_ns};
 
 	name->kind = (uint8_t)kind_of(st->stx_mode);
 	if (name->kind == NAME_LINK) {
-		read_target(name);
+		read_target(name, path);
 		if (name->target)
 			sight.target = trace_writer_string(names->writer, name->target, strlen(name->target));
 	}
@@ -162,7 +175,8 @@ static void look_at(struct names *names, struct name *name, const struct statx *
 	name->file = files_see(names->files, &sight);
 }
 
-void names_look(struct names *names, struct name *name)
+/* listed: that it was there was not said by a call on it, but by the list of a directory. */
+static void look(struct names *names, struct name *name, bool listed)
 {
 	bool made = name->made;
 	struct statx st;
@@ -179,10 +193,24 @@ void names_look(struct names *names, struct name *name)
 		name->looked = made;
 		return;
 	}
-	if (born_later(names, &st))
+	if ((!made && born_later(names, name, &st)) || (listed && changed_later(names, &st)))
 		return;
 	name->looked = true;
-	look_at(names, name, &st);
+	look_at(names, name, &st, name->text);
+}
+
+void names_look(struct names *names, struct name *name)
+{
+	look(names, name, false);
+}
+
+void names_look_moved(struct names *names, struct name *name, const struct name *now)
+{
+	struct statx st;
+
+	if (name->made || statx(AT_FDCWD, now->text, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, &st) || born_later(names, name, &st))
+		return;
+	look_at(names, name, &st, now->text);
 }
 
 /* At the end of a path only links matter: whatever else is there, the call itself says more about it. */
@@ -216,7 +244,7 @@ void names_list(struct names *names, struct name *directory)
 			continue;
 		name = names_get(names, text, (size_t)n);
 		if (name && !name->looked && !name->made && !name->created)
-			names_look(names, name);
+			look(names, name, true);
 	}
 	if (dir)
 		closedir(dir);

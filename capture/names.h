@@ -30,12 +30,8 @@ struct names {
 	struct files *files;
 	struct name **chain;
 	size_t count, room;
-	/*
-	 * The caller keeps these: when the call ended that leads here (since the start), and when the recording started by the wall clock. What was
-	 * born later than now_ns - slack_ns was not there for that call. slack_ns is for calls that found nothing: file systems
-	 * take birth times from a clock that may be a tick late.
-	 */
-	uint64_t now_ns, slack_ns, start_realtime_ns;
+	/* The caller keeps these: when the call ended that leads here (since the start), and when the recording started by the wall clock. */
+	uint64_t now_ns, start_realtime_ns;
 };
 
 int names_init(struct names *names, struct trace_writer *writer, struct files *files);
@@ -48,6 +44,8 @@ struct name *names_get(struct names *names, const char *text, size_t length);
 struct name *names_resolve(struct names *names, const char *path, size_t length, bool follow);
 /* What is there, asked from the file system (late: after the call). Tells the trace when it is new. Asked once. */
 void names_look(struct names *names, struct name *name);
+/* The same for a name that was renamed to now since, and seen under neither. */
+void names_look_moved(struct names *names, struct name *name, const struct name *now);
 /* Tells the trace what is in a directory, once: somebody has read it. Late, like names_look; huge ones in part. */
 void names_list(struct names *names, struct name *directory);
 /* String id of the text, 0 for NULL. */
