@@ -43,7 +43,7 @@ void drain_release(struct drain *d)
 {
 	free(d->cpu);
 	free(d->known);
-	free(d->directory);
+	free(d->named);
 	mountinfo_release(&d->mounts);
 	async_release(&d->async);
 	maps_release(&d->maps);
@@ -134,8 +134,7 @@ uint32_t drain_file(struct drain *d, const struct rec_file *file, uint32_t bytes
 		return id;
 	}
 	name->file = files_see(&d->files, &sight);
-	if (S_ISDIR(file->mode))
-		effects_directory(d, name->file, name);
+	effects_named(d, name->file, name);
 	return name->file;
 }
 
@@ -284,6 +283,51 @@ static void renamed_base(struct drain *d, struct drained *e, const struct rec_pa
 	}
 }
 
+/*
+ * The path was one of /proc's magic links, /proc/self/fd/N: the call was about what that leads to, and is told with its name. A
+ * file without a name (O_TMPFILE, deleted) is told by the descriptor.
+ */
+static void path_by_file(struct drain *d, struct drained *e, const char *text)
+{
+	struct trace_event *ev = &e->event;
+	struct name *name;
+
+	ev->file = files_find(&d->files, e->record->file.dev, e->record->file.ino, e->record->file.generation);
+	name = effects_name_of(d, ev->file);
+	if (name) {
+		e->name = name;
+		ev->path = names_string(&d->names, name);
+	} else if (e->call->fd) {
+		ev->fd = (int32_t)strtol(text + strlen("/proc/self/fd/"), NULL, 10);
+		if (ev->op == TRACE_OP_LINKAT)
+			ev->flags = (ev->flags & ~(uint64_t)AT_SYMLINK_FOLLOW) | AT_EMPTY_PATH;
+	}
+}
+
+static bool opens(const struct trace_event *ev)
+{
+	return ev->op <= TRACE_OP_CREAT && ev->result >= 0;
+}
+
+/* The first path of a record. A file that was opened by a name in a pseudo file system (/dev/stdin, /proc/self/fd/N) is recorded, too. */
+static bool first_path(struct drain *d, struct drained *e, const struct rec_path *p, const char *text, bool follow)
+{
+	uint16_t bits = p->wide.event.head.bits;
+
+	if (bits & REC_MAGIC) {
+		if (!follow && !(e->event.op == TRACE_OP_LINKAT && e->event.flags & AT_SYMLINK_FOLLOW))
+			return false; /* a look at the link itself */
+		path_by_file(d, e, text);
+		return true;
+	}
+	if (path_of(d, e, &p->base1, bits & REC_BASE1, text, p->length1, follow, &e->event.path, &e->name))
+		return true;
+	if (!opens(&e->event) || !p->wide.event.file.ino)
+		return false;
+	path_by_file(d, e, "");
+	return e->name != NULL;
+}
+
 /* Both paths of a record, in the order of the trace's fields. */
 static bool paths_of(struct drain *d, struct drained *e, const struct rec_path *p)
 {
@@ -300,7 +344,7 @@ static bool paths_of(struct drain *d, struct drained *e, const struct rec_path *
 		ev->bits |= TRACE_EV_PATH_TRUNCATED;
 	if (is_text)
 		ev->path = p->length1 ? trace_writer_string(d->writer, text, p->length1) : 0;
-	else if (!path_of(d, e, &p->base1, bits & REC_BASE1, text, p->length1, follow, &ev->path, &e->name))
+	else if (!first_path(d, e, p, text, follow))
 		return false;
 	if (shape == SHAPE_PATH_NAME || shape == SHAPE_FD_NAME)
 		ev->path2 = p->length2 ? trace_writer_string(d->writer, text + p->length1, p->length2) : 0;

@@ -33,8 +33,8 @@ struct drain {
 	uint32_t epoch; /* what paths lead to may have changed */
 	struct known_path *known;
 	size_t known_room;
-	struct name **directory; /* by file id: the names of directories */
-	size_t directory_room;
+	struct name **named; /* by file id: the name under which it was announced last */
+	size_t named_room;
 	struct drain_cpu {
 		uint32_t next_seq;
 		uint64_t last_ns;
@@ -76,5 +76,7 @@ struct drained {
 };
 
 void effects_apply(struct drain *d, struct drained *e);
-/* Remembers that the file with that id is the directory of that name. */
-void effects_directory(struct drain *d, uint32_t file, struct name *name);
+/* Remembers that the file with that id was announced under that name. */
+void effects_named(struct drain *d, uint32_t file, struct name *name);
+/* The name of that file now. NULL: it has none, or none that is known. */
+struct name *effects_name_of(const struct drain *d, uint32_t file);

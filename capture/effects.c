@@ -81,6 +81,8 @@ static void on_rename(struct drain *d, struct drained *e)
 	if (from->kind == NAME_DIRECTORY)
 		places_move(&d->places, &d->names, from, to);
 	names_move(&d->names, from, to, exchange);
+	if (to->file)
+		effects_named(d, to->file, to);
 }
 
 static void on_symlink(struct drain *d, struct drained *e)
@@ -172,29 +174,38 @@ static void on_copy(struct drained *e)
 	e->event.offset2 = w->position2 < 0 || out_given ? w->position2 : w->position2 - moved;
 }
 
-void effects_directory(struct drain *d, uint32_t file, struct name *name)
+void effects_named(struct drain *d, uint32_t file, struct name *name)
 {
-	if (file >= d->directory_room) {
-		size_t room = d->directory_room ? d->directory_room : 1024;
+	if (file >= d->named_room) {
+		size_t room = d->named_room ? d->named_room : 1024;
 		struct name **more;
 
 		while (room <= file)
 			room *= 2;
-		more = realloc(d->directory, room * sizeof(*more));
+		more = realloc(d->named, room * sizeof(*more));
 		if (!more)
 			return;
-		memset(more + d->directory_room, 0, (room - d->directory_room) * sizeof(*more));
-		d->directory = more;
-		d->directory_room = room;
+		memset(more + d->named_room, 0, (room - d->named_room) * sizeof(*more));
+		d->named = more;
+		d->named_room = room;
 	}
-	d->directory[file] = name;
+	d->named[file] = name;
+}
+
+struct name *effects_name_of(const struct drain *d, uint32_t file)
+{
+	struct name *name = file && file < d->named_room ? d->named[file] : NULL;
+
+	return name && name->file == file ? name : NULL;
 }
 
 /* A directory was read: a replay finds as much in it when it knows what was there. */
 static void on_list(struct drain *d, const struct drained *e)
 {
-	if (e->event.file && e->event.file < d->directory_room && d->directory[e->event.file])
-		names_list(&d->names, d->directory[e->event.file]);
+	struct name *directory = effects_name_of(d, e->event.file);
+
+	if (directory)
+		names_list(&d->names, directory);
 }
 
 static void on_success(struct drain *d, struct drained *e)
@@ -214,6 +225,8 @@ static void on_success(struct drain *d, struct drained *e)
 			names_forget(e->name2);
 			e->name2->kind = NAME_OTHER;
 			e->name2->file = e->event.file;
+			if (e->event.file && !effects_name_of(d, e->event.file))
+				effects_named(d, e->event.file, e->name2);
 		}
 		break;
 	case CALL_FORK:

@@ -257,6 +257,44 @@ static __always_inline bool opened(struct call *c, struct rec_id *id, __u64 flag
 	return true;
 }
 
+/* N of "/proc/self/fd/N", the way to act on what a descriptor leads to by a call that takes a path; -1: another path. */
+SEPARATE int magic_descriptor(__u32 length)
+{
+	static const char prefix[] = "/proc/self/fd/";
+	__u32 zero = 0;
+	struct scratch *s = bpf_map_lookup_elem(&scratches, &zero);
+	int fd = 0;
+
+	if (!s || length < sizeof(prefix) || length > sizeof(prefix) + 5)
+		return -1;
+	for (int i = 0; i < (int)sizeof(prefix) - 1; i++)
+		if (s->data[i] != prefix[i])
+			return -1;
+	for (int i = 0; i < 6; i++) {
+		char c = s->data[sizeof(prefix) - 1 + i];
+
+		if (sizeof(prefix) - 1 + i >= length) /* another text may follow */
+			break;
+		if (c < '0' || c > '9')
+			return -1;
+		fd = fd * 10 + c - '0';
+	}
+	return fd;
+}
+
+/* A call by such a path is about the file that the descriptor leads to. False: none that is recorded. */
+static __always_inline bool on_magic(struct call *c, struct scratch *s, struct rec_id *id, int fd)
+{
+	struct file *file = file_of(c->task, fd);
+	__u32 type = identify(file, id);
+
+	if (!type)
+		return false;
+	announce((__u64)LOAD(file, f_path.mnt), (__u64)LOAD(file, f_path.dentry), type, c->now);
+	c->bits |= type | REC_MAGIC;
+	return true;
+}
+
 /* A call with texts. Without a path (AT_EMPTY_PATH, futimens, fgetxattr) it is about the descriptor itself. */
 static __always_inline int on_path_call(struct call *c, __u32 shape)
 {
@@ -264,6 +302,7 @@ static __always_inline int on_path_call(struct call *c, __u32 shape)
 	struct rec_id id = {};
 	struct texts t = {};
 	__u32 used;
+	int magic = -1;
 
 	if (!s)
 		return filtered(c);
@@ -284,6 +323,13 @@ static __always_inline int on_path_call(struct call *c, __u32 shape)
 		if (!type && !no_descriptor(c, file))
 			return filtered(c);
 		c->bits |= type;
+		t.path1 = false;
+	}
+	if (!t.open && t.path1)
+		magic = magic_descriptor(s->path.length1);
+	if (magic >= 0) {
+		if (!on_magic(c, s, &id, magic))
+			return filtered(c);
 		t.path1 = false;
 	}
 	if (t.path1 && !start_of_path(c, s, t.dirfd1, s->path.length1 ? s->data[0] : 0, REC_BASE1))

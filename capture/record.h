@@ -130,6 +130,7 @@ enum rec_bits {
 	REC_STAT = 1 << 12,	 /* stat is filled */
 	REC_NO_BASE = 1 << 13,	 /* the base directory is not a directory of a recorded file system */
 	REC_FILE2 = 1 << 14,
+	REC_MAGIC = 1 << 15, /* the first path is /proc/self/fd/N, and file what that leads to */
 };
 
 struct rec_head {
