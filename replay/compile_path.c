@@ -375,13 +375,43 @@ static void compile_link(struct compiler *c)
 	compile_emit(c, a.path, &a, compile_expect(c, &a, false));
 }
 
+/* linkat(2) of a descriptor: how a file that was made without a name (O_TMPFILE) gets one. */
+static void compile_link_descriptor(struct compiler *c)
+{
+	const struct trace_event *ev = c->ev;
+	struct plan_args a = {.flags = AT_EMPTY_PATH};
+	uint32_t slot = compile_slot(c, ev->fd, ev->file), object;
+
+	if (slot == HANDLES_NONE || compile_slot_is_dead(c, slot)) {
+		compile_skip(c);
+		return;
+	}
+	object = handles_description(&c->handles, slot)->object;
+	if (ev->result == 0) {
+		model_reach(&c->model, c->path2, false, 0, &c->where2);
+		if (c->where2.name && known(object))
+			model_bind(&c->model, c->where2.name, object);
+	} else if (ev->result == -EEXIST) {
+		compile_exists(c, c->path2, false, 0, OBJECT_FILE, &c->where2);
+	} else {
+		model_walk(&c->model, c->path2, false, &c->where2);
+	}
+	c->bits = PLAN_BY_SLOT;
+	compile_begin(c);
+	order_read(c->order, &c->handles.slot[slot].r_slot);
+	compile_touch_name(c, &c->where2, ev->result == 0);
+	a.path2 = model_way_text(&c->model, c->path2, c->where2.way);
+	compile_emit(c, slot, &a, compile_expect(c, &a, false));
+}
+
 void compile_change_event(struct compiler *c)
 {
 	const struct trace_event *ev = c->ev;
 	bool symbolic = ev->op == TRACE_OP_SYMLINK || ev->op == TRACE_OP_SYMLINKAT;
 	bool two = trace_ops[ev->op].fields & TRACE_F_PATH2;
+	bool descriptor = ev->op == TRACE_OP_LINKAT && !ev->path && ev->fd >= 0;
 
-	if (!compile_paths(c, !symbolic, two) || compile_environmental(ev->result)) {
+	if (!compile_paths(c, !symbolic && !descriptor, two) || compile_environmental(ev->result)) {
 		compile_skip(c);
 		return;
 	}
@@ -390,7 +420,7 @@ void compile_change_event(struct compiler *c)
 	case TRACE_OP_MKNOD: case TRACE_OP_MKNODAT: compile_make(c, OBJECT_FILE); break;
 	case TRACE_OP_SYMLINK: case TRACE_OP_SYMLINKAT: compile_symlink(c); break;
 	case TRACE_OP_RMDIR: case TRACE_OP_UNLINK: case TRACE_OP_UNLINKAT: compile_remove(c); break;
-	case TRACE_OP_LINK: case TRACE_OP_LINKAT: compile_link(c); break;
+	case TRACE_OP_LINK: case TRACE_OP_LINKAT: descriptor ? compile_link_descriptor(c) : compile_link(c); break;
 	default: compile_rename(c);
 	}
 }

@@ -226,14 +226,15 @@ static int64_t execute_path(struct lane *l, const struct plan_op *op, const stru
 
 static int64_t execute_change(struct lane *l, const struct plan_op *op, const struct plan_args *a)
 {
-	const char *path = text(l, op->handle), *path2 = text(l, a->path2);
+	bool by_slot = op->bits & PLAN_BY_SLOT;
+	const char *path = by_slot ? "" : text(l, op->handle), *path2 = text(l, a->path2);
 
 	switch (op->op) {
 	case TRACE_OP_MKDIR: case TRACE_OP_MKDIRAT: return CALL2(SYS_mkdir, path, a->mode);
 	case TRACE_OP_MKNOD: case TRACE_OP_MKNODAT: return CALL3(SYS_mknod, path, S_IFREG | a->mode, 0);
 	case TRACE_OP_RENAME: case TRACE_OP_RENAMEAT: return CALL2(SYS_rename, path, path2);
 	case TRACE_OP_RENAMEAT2: return CALL5(SYS_renameat2, AT_FDCWD, path, AT_FDCWD, path2, a->flags);
-	case TRACE_OP_LINK: case TRACE_OP_LINKAT: return CALL5(SYS_linkat, AT_FDCWD, path, AT_FDCWD, path2, a->flags);
+	case TRACE_OP_LINK: case TRACE_OP_LINKAT: return CALL5(SYS_linkat, by_slot ? descriptor(l, op->handle) : AT_FDCWD, path, AT_FDCWD, path2, a->flags);
 	case TRACE_OP_SYMLINK: case TRACE_OP_SYMLINKAT: return CALL2(SYS_symlink, path2, path);
 	default: return CALL3(SYS_unlinkat, AT_FDCWD, path, a->flags);
 	}

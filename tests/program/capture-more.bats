@@ -74,6 +74,28 @@ teardown() {
 	[ "$(events "$trace" | grep "^fault_read file=<$dir/f>" | sed 's/.* offset=\([0-9]*\).*/\1/' | sort -n | tail -1)" -ge 245760 ]
 }
 
+@test "/proc/self/fd/N and /dev/stdin: told by the name of what they lead to, and replayed" {
+	mkdir "$dir/w" "$dir/r"
+	echo 'hello, world' >"$dir/w/in"
+	run -0 timeout 60 "$iorig" capture -o "$trace" -- build/helpers/magiclinks "$dir/w" <"$dir/w/in"
+	events_in "$trace" "$dir/w" | grep -E '^(linkat|open|chmod|setx|rename|trunc|readlink|write)' | sed "s|$dir/w|W|g; s/file=<[^>]*>/FILE/; s/fd=[0-9]\+/fd=N/; s/= [0-9]$/= N/" >"$dir/got"
+	diff - "$dir/got" <<-'END'
+		openat fd=AT_FDCWD FILE path="W/." flags=O_RDWR|O_TMPFILE mode=0640 bits=created = N
+		write fd=N FILE offset=0 length=4096 = 4096
+		linkat fd=N fd2=AT_FDCWD FILE path2="W/named" flags=AT_EMPTY_PATH = N
+		openat fd=AT_FDCWD FILE path="W/named" flags=O_WRONLY|O_APPEND = N
+		write fd=N FILE offset=4096 length=100 = 100
+		chmod FILE path="W/named" mode=0604 = N
+		setxattr FILE path="W/named" path2="user.note" length=8 = N
+		rename FILE path="W/named" path2="W/moved" = N
+		truncate FILE path="W/moved" length=77 = N
+		openat fd=AT_FDCWD FILE path="W/in" = N
+	END
+	run -0 "$iorig" replay "$trace" --root "$dir/r" -o "$dir/run"
+	[ "$(jq -r '[.mismatch.count, .coverage.ops_ratio, .coverage.contradictions, .tree.differences] | @tsv' "$dir/run/run.json" | paste -sd' ')" = "$(printf '0\t1\t0\t0')" ]
+	[ "$(stat -c '%a %s %h' "$dir/r$dir/w/moved")" = "604 77 1" ]
+}
+
 @test "--mmap-faults does not go with --no-latency" {
 	run -2 --separate-stderr "$iorig" capture -o "$trace" --mmap-faults --no-latency -- true
 	[[ $stderr == "iorig: --mmap-faults needs the begin of calls"* ]]
