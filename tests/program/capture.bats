@@ -229,17 +229,17 @@ SQL
 
 @test "the example unit: its options exist, its capabilities are enough" {
 	unit=$BATS_TEST_DIRNAME/../../docs/iorig-capture.service
-	"$iorig" capture -h >help
+	"$iorig" capture -h >"$dir/help"
 	for option in $(grep -o -- ' --[a-z-]*' "$unit"); do
-		grep -q -- "$option " help || { echo "$option"; false; }
+		grep -q -- "$option " "$dir/help" || { echo "$option"; false; }
 	done
 	capabilities=$(sed -n 's/^CapabilityBoundingSet=//p' "$unit" | tr 'A-Z ' 'a-z,' | sed 's/cap_/+/g')
 	[ "$(tr ',' '\n' <<<"$capabilities" | wc -l)" -ge 4 ]
-	run -0 setpriv --bounding-set="-all,$capabilities" --no-new-privs "$iorig" capture -o t.iotrace -- sh -c 'cat /etc/hostname'
-	[ "$("$iorig" trace dump t.iotrace | grep -c ' openat .*"/etc/hostname"')" = 1 ]
+	run -0 setpriv --bounding-set="-all,$capabilities" --no-new-privs "$iorig" capture -o "$trace" -- sh -c 'cat /etc/hostname'
+	[ "$("$iorig" trace dump "$trace" | grep -c ' openat .*"/etc/hostname"')" = 1 ]
 	if command -v systemd-analyze >/dev/null; then
-		sed "s|/usr/local/bin/iorig|$iorig|; /^Documentation=/d" "$unit" >iorig-capture.service
-		run -0 systemd-analyze verify ./iorig-capture.service
+		sed "s|/usr/local/bin/iorig|$iorig|; /^Documentation=/d" "$unit" >"$dir/iorig-capture.service"
+		run -0 systemd-analyze verify "$dir/iorig-capture.service"
 	fi
 }
 
