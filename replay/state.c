@@ -13,7 +13,11 @@
 
 #include "lib/cleanup.h"
 
-enum { PART_BYTES = 1 << 20 };
+/*
+ * As cp writes: a file's parts become folios of the page cache, and each small write into a large folio looks at all of its blocks (1 MiB
+ * folios made a database's 4 KiB writes 1.7 times as slow as they were on the recorded host).
+ */
+enum { PART_BYTES = 128 * 1024 };
 
 struct state_need state_need(const struct plan *p)
 {
