@@ -32,7 +32,7 @@ static uint32_t new_lane(struct compiler *c, uint32_t thread)
 
 	p->lane = grow(p->lane, &c->plan_lanes_room, (size_t)p->lanes + 1, sizeof(*p->lane));
 	c->lane = grow(c->lane, &c->lanes_room, (size_t)p->lanes + 1, sizeof(*c->lane));
-	p->lane[p->lanes] = (struct plan_lane){.thread = thread, .first_begin_ns = c->ev->begin_ns};
+	p->lane[p->lanes] = (struct plan_lane){.thread = thread, .first_begin_ns = c->ev->begin_ns, .creator.lane = PLAN_NONE};
 	c->lane[p->lanes].last_end_ns = c->first_begin_ns;
 	return p->lanes++;
 }
@@ -68,6 +68,7 @@ uint32_t compile_lane(struct compiler *c)
 			t->lane = new_lane(c, c->ev->thread);
 			if (t->fork_lane != PLAN_NONE) {
 				order_after(c->order, t->lane, t->fork_lane, t->fork_sequence);
+				c->plan->lane[t->lane].creator = (struct plan_edge){.lane = t->fork_lane, .sequence = t->fork_sequence};
 				c->lane[t->lane].last_end_ns = t->fork_ns;
 			}
 		}

@@ -56,9 +56,6 @@ static inline __attribute__((always_inline)) bool run_chunk(struct lane *l, cons
 			if (!wait_for_edges(l, op->edges))
 				return false;
 			begin = tick_now();
-			/* A lane that another one starts counts its time from there. */
-			if (!at->done)
-				at->paced_tick = begin;
 		}
 		if (loop == LOOP_PACED && !hidden) {
 			late_ns = keep_pace(l, &s, at);
@@ -106,7 +103,7 @@ void lane_run(struct lane *l)
 	const struct runtime *run = l->run;
 	bool (*loop)(struct lane *, const struct plan_op *, const struct plan_op *, struct position *) =
 		run->dry ? run_dry : run->timing == TIMING_ASAP ? run_asap : run_paced;
-	struct position at = {.tick = run->start_tick, .paced_tick = run->start_tick, .schedule_ns = first_begin(l)};
+	struct position at = {.tick = l->begin_tick, .paced_tick = l->begin_tick, .schedule_ns = first_begin(l)};
 
 	l->bin_end_tick = run->start_tick + tick_of_ns(l->stats->bin_end_ns);
 	for (uint32_t i = 0; i < l->plan->chunks; i++) {

@@ -69,6 +69,7 @@ struct plan_lane {
 	uint32_t classes;     /* bit set of the classes in it */
 	bool shares_handles;  /* with another lane; else it can have a descriptor table of its own */
 	uint64_t first_begin_ns; /* of the recording */
+	struct plan_edge creator; /* the pause before its first operation counts from there; lane PLAN_NONE: from the begin of the recording */
 	uint64_t longest_read, longest_write;
 	struct plan_chunk *chunk;
 	uint32_t chunks, chunks_room;

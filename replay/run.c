@@ -150,7 +150,7 @@ static int rehearse_lane(struct runtime *run, const struct plan_lane *from, uint
 
 		lane_begin(l);
 		began = thread_cpu_ns();
-		run->start_tick = tick_now();
+		run->start_tick = l->begin_tick = tick_now();
 		lane_run(l);
 		*cpu_ns += thread_cpu_ns() - began;
 		*left -= n < *left ? n : *left;
@@ -240,19 +240,22 @@ static void *lane_thread(void *arg)
 {
 	struct lane *l = arg;
 	struct runtime *run = l->run;
-	const struct plan_op *first = &run->plan->op[l->plan->chunk[0].first];
+	bool created = l->plan->creator.lane != PLAN_NONE;
 	/* When it cannot have one it uses the common one. */
 	bool own = !l->plan->shares_handles && !close_lanes_descriptors(run, CLOSE_RANGE_UNSHARE);
 
 	prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
-	if (!first->edges)
+	if (!created)
 		lane_begin(l);
 	atomic_fetch_add(&run->ready, 1);
 	CALL3(SYS_futex, &run->ready, FUTEX_WAKE_PRIVATE, 1);
 	while (!atomic_load_explicit(&run->open_gate, memory_order_acquire))
 		CALL4(SYS_futex, &run->open_gate, FUTEX_WAIT_PRIVATE, 0, NULL);
-	if (first->edges && wait_for_edges(l, first->edges))
+	l->begin_tick = run->start_tick;
+	if (created && wait_for_creator(l)) {
+		l->begin_tick = tick_now();
 		lane_begin(l);
+	}
 	lane_run(l);
 	if (own)
 		close_lanes_descriptors(run, 0);

@@ -35,6 +35,7 @@ struct lane {
 	void *iov;    /* 1024 entries */
 	const struct plan_args *args; /* of the current operation when it is wide */
 	struct lane_stats *stats;
+	uint64_t begin_tick;   /* the run's start, or when its creator created it */
 	uint64_t bin_end_tick; /* of the statistics' time bin */
 	uint64_t waited_ns;
 	pthread_t thread;
@@ -69,6 +70,8 @@ int64_t execute(struct lane *l, const struct plan_op *op);
 
 /* Waits until every edge of an operation is satisfied. False: the run is being stopped. */
 bool wait_for_edges(struct lane *l, uint32_t edges);
+/* Waits until the lane has been created. False: the run is being stopped. */
+bool wait_for_creator(struct lane *l);
 /* After an operation: tells lanes that sleep. */
 void lane_publish(struct lane *l, uint32_t done);
 /* run->stop was set: nobody sleeps on. */

@@ -95,6 +95,11 @@ bool wait_for_edges(struct lane *l, uint32_t edges)
 	return false;
 }
 
+bool wait_for_creator(struct lane *l)
+{
+	return l->plan->creator.lane == PLAN_NONE || wait_for_one(l, &l->plan->creator);
+}
+
 static void ring(struct lane *sleeper)
 {
 	atomic_fetch_add(&sleeper->bell, 1);
