@@ -198,6 +198,8 @@ json_t *trailer_make(const struct drain *d, const char *why, uint64_t now_ns)
 	json_object_set_new(trailer, "definitions_dropped", json_integer((json_int_t)t.definitions_dropped));
 	json_object_set_new(trailer, "paths_unreadable", json_integer((json_int_t)t.string_faults));
 	json_object_set_new(trailer, "paths_truncated", json_integer((json_int_t)t.truncated));
+	if (selftest_call_gap_ns(&d->test))
+		json_object_set_new(trailer, "call_gap_ns", json_integer((json_int_t)selftest_call_gap_ns(&d->test)));
 	json_object_set_new(trailer, "class", classes);
 	return trailer;
 }

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -13,7 +14,7 @@
 const char *const selftest_names[HOOK_COUNT] = {"sys_enter", "sys_exit", "sched_process_fork", "sched_process_exec", "sched_process_exit", "sched_waking",
 						 "page_fault_user"};
 
-/* Opens a directory, makes a child that becomes another program, ends. */
+/* Opens a directory, seeks there, makes a child that becomes another program, ends. */
 __attribute__((noreturn)) static void act(const struct config *config, const char *path, int go)
 {
 	char byte;
@@ -28,6 +29,8 @@ __attribute__((noreturn)) static void act(const struct config *config, const cha
 	if (read(go, &byte, 1) != 1)
 		_exit(1);
 	fd = open(path, O_RDONLY | O_DIRECTORY);
+	for (int i = 0; i < SELFTEST_CALLS; i++)
+		lseek(fd, 0, SEEK_CUR);
 	if (fd >= 0)
 		close(fd);
 	child = fork();
@@ -74,6 +77,33 @@ void selftest_run(struct selftest *t)
 		;
 }
 
+static void note_gap(struct selftest *t, const struct rec_event *e)
+{
+	uint64_t begin_ns = e->head.end_ns - e->duration_lo - ((uint64_t)e->duration_hi << 32);
+
+	if (t->last_end_ns && begin_ns > t->last_end_ns && t->gaps < SELFTEST_CALLS)
+		t->gap_ns[t->gaps++] = begin_ns - t->last_end_ns;
+	t->last_end_ns = e->head.end_ns;
+}
+
+static int ascending(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+uint64_t selftest_call_gap_ns(const struct selftest *t)
+{
+	uint64_t gap_ns[SELFTEST_CALLS];
+
+	if (t->gaps < SELFTEST_CALLS / 2)
+		return 0;
+	memcpy(gap_ns, t->gap_ns, sizeof(gap_ns));
+	qsort(gap_ns, t->gaps, sizeof(*gap_ns), ascending);
+	return gap_ns[t->gaps / 2];
+}
+
 bool selftest_note(struct selftest *t, const struct rec_head *record)
 {
 	const struct rec_event *e = (const struct rec_event *)record;
@@ -108,6 +138,8 @@ bool selftest_note(struct selftest *t, const struct rec_head *record)
 		t->fired[HOOK_PAGES] |= ((const struct rec_pages *)record)->kind != PAGES_FILLED; /* its own program, at least */
 		return true;
 	}
+	if (e->nr == __NR_lseek && !(record->bits & REC_UNPAIRED))
+		note_gap(t, e);
 	if (e->nr == __NR_openat || e->nr == __NR_close) {
 		t->fired[HOOK_EXIT] = true;
 		t->fired[HOOK_ENTER] |= !(record->bits & REC_UNPAIRED);

@@ -2,6 +2,8 @@
 #include "replay/account.h"
 #include "replay/tick.h"
 
+enum { OVERSLEPT_MOST_NS = 200000 }; /* beyond: the box was too busy to run the lane, which is no matter of timers */
+
 /* When the lane's first operation began, since the begin of the recording. */
 static inline uint64_t first_begin(const struct lane *l)
 {
@@ -14,7 +16,26 @@ struct position {
 	uint64_t tick;        /* end of the one before */
 	uint64_t paced_tick;  /* the same without operations that the recording does not have */
 	uint64_t schedule_ns; /* end of the one before in the recording, since its begin */
+	uint64_t overslept_ns; /* after pauses; later ones are shorter for it */
 };
+
+/*
+ * Waits for as long as the program did between its last call and this one. What the recorder itself took is no pause, and how late a
+ * timer wakes must not add up over thousands of pauses. Returns how late it is.
+ */
+static uint64_t pause_as_recorded(struct lane *l, uint64_t think_ns, struct position *at)
+{
+	uint64_t gap_ns = l->run->plan->call_gap_ns, repaid_ns, late_ns;
+	bool slept = false;
+
+	think_ns = scaled(l->run, think_ns > gap_ns ? think_ns - gap_ns : 0);
+	repaid_ns = at->overslept_ns < think_ns ? at->overslept_ns : think_ns;
+	late_ns = pace_after(l->run, at->paced_tick, think_ns - repaid_ns, &slept);
+	at->overslept_ns -= repaid_ns;
+	if (slept)
+		at->overslept_ns += late_ns < OVERSLEPT_MOST_NS ? late_ns : OVERSLEPT_MOST_NS;
+	return late_ns;
+}
 
 /* Waits for the recorded time or after the recorded pause. Returns how late it is. */
 static uint64_t __attribute__((noinline)) keep_pace(struct lane *l, const struct step *s, struct position *at)
@@ -23,7 +44,7 @@ static uint64_t __attribute__((noinline)) keep_pace(struct lane *l, const struct
 	uint64_t late;
 
 	if (run->timing == TIMING_THINK) {
-		late = pace_after(run, at->paced_tick, scaled(run, s->think_ns));
+		late = pause_as_recorded(l, s->think_ns, at);
 	} else {
 		at->schedule_ns += at->schedule_ns == first_begin(l) ? 0 : s->think_ns;
 		late = pace_until(run, run->start_ns + scaled(run, at->schedule_ns));

@@ -51,7 +51,7 @@ uint64_t pace_until(struct runtime *run, uint64_t target_ns)
 	return now - target_ns;
 }
 
-uint64_t pace_after(struct runtime *run, uint64_t tick, uint64_t gap_ns)
+uint64_t pace_after(struct runtime *run, uint64_t tick, uint64_t gap_ns, bool *slept)
 {
 	uint64_t gap = tick_of_ns(gap_ns), now;
 
@@ -65,6 +65,7 @@ uint64_t pace_after(struct runtime *run, uint64_t tick, uint64_t gap_ns)
 		if (atomic_load_explicit(&run->stop, memory_order_relaxed))
 			return 0;
 		left_ns -= run->margin_ns;
+		*slept = true;
 		sleep_until(clock_now_ns() + (left_ns > STOP_CHECK_NS ? STOP_CHECK_NS : left_ns));
 	}
 	return tick_ns(now - tick - gap);

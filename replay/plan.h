@@ -140,6 +140,7 @@ struct plan {
 	uint32_t slots, maps;
 	/* facts of the recording */
 	uint64_t events, first_begin_ns, recorded_elapsed_ns, lost;
+	uint64_t call_gap_ns; /* between calls without a pause between them, as the recorder saw them; 0: not known */
 	uint64_t replayed, kept_books; /* events that become operations; that only the compiler needed */
 	uint64_t bytes, bytes_replayed; /* read and written */
 	uint64_t fallbacks;             /* descriptors that the trace could not explain */

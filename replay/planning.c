@@ -14,6 +14,8 @@
 #include "replay/compile.h"
 #include "replay/session.h"
 
+enum { CALL_GAP_MOST_NS = 100000 }; /* beyond: not a recorder's work */
+
 static bool next(void *self, struct trace_record *record)
 {
 	return !stop_requested() && trace_reader_next(self, record);
@@ -27,6 +29,13 @@ static const char *string(void *self, uint32_t id)
 static void compile_progress(void *context, uint64_t events)
 {
 	progress_update(context, events, "%llu events", (unsigned long long)events);
+}
+
+static uint64_t call_gap_ns(const json_t *trailer)
+{
+	double ns = json_number(trailer, "call_gap_ns", 0);
+
+	return ns > 0 && ns < CALL_GAP_MOST_NS ? (uint64_t)ns : 0;
 }
 
 int session_plan(struct session *s)
@@ -45,6 +54,7 @@ int session_plan(struct session *s)
 	rc = plan_compile(&s->plan, &source, &options);
 	progress_finish(&progress);
 	error = *trace_reader_error(reader);
+	s->plan.call_gap_ns = call_gap_ns(trace_reader_trailer(reader));
 	trace_reader_close(reader);
 	s->report.compile_ns = clock_now_ns() - began;
 	if (stop_requested())

@@ -82,7 +82,7 @@ void lane_run(struct lane *l);
 
 /* Waits until CLOCK_MONOTONIC reaches target, the last margin spinning. Returns how late it is; 0 when the run is being stopped. */
 uint64_t pace_until(struct runtime *run, uint64_t target_ns);
-/* The same until gap_ns after tick. Both count from what they were given: no error adds up over a run. */
-uint64_t pace_after(struct runtime *run, uint64_t tick, uint64_t gap_ns);
+/* The same until gap_ns after tick; slept: not only spun. Both count from what they were given: no error adds up over a run. */
+uint64_t pace_after(struct runtime *run, uint64_t tick, uint64_t gap_ns, bool *slept);
 /* How early a sleeper must wake. Takes 4 ms. */
 uint64_t pace_calibrate(void);
