@@ -1,6 +1,7 @@
 # iorig: one non-recursive Makefile. `make help` lists the targets.
 #
-# VARIANT=release (default) or sanitize (ASan + UBSan, dynamic, its own build directory and bin/iorig-sanitize).
+# VARIANT=release (default), sanitize (ASan + UBSan) or tsan (ThreadSanitizer); the latter two are dynamic, each with its own build
+# directory and program bin/iorig-VARIANT.
 
 VARIANT ?= release
 VERSION := 0.1
@@ -15,7 +16,11 @@ CFLAGS_release := -O2
 LDFLAGS_release := -static
 CFLAGS_sanitize := -O1 -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 LDFLAGS_sanitize := -fsanitize=address,undefined
+# Fences are unknown to ThreadSanitizer; the only ones (replay/wait.c) order a store and a load, and publish nothing.
+CFLAGS_tsan := -O1 -fsanitize=thread -fno-omit-frame-pointer -Wno-tsan
+LDFLAGS_tsan := -fsanitize=thread
 PROGRAM_release := bin/iorig
+PROGRAM_tsan := bin/iorig-tsan
 PROGRAM_sanitize := bin/iorig-sanitize
 PROGRAM := $(PROGRAM_$(VARIANT))
 LIBS    := -lbpf -lelf -lz -lzstd -lxxhash -luring -ljansson -lm -lpthread
@@ -74,7 +79,7 @@ build/helpers/%: tests/helpers/%.c
 
 $(B)/tests/%: tests/unit/%.c $(B)/libiorig.a
 	@mkdir -p $(@D)
-	@$(CC) $(CFLAGS) $(LDFLAGS_$(filter sanitize,$(VARIANT))) -o $@ $< $(B)/libiorig.a -lcmocka $(LIBS)
+	@$(CC) $(CFLAGS) $(LDFLAGS_$(filter-out release,$(VARIANT))) -o $@ $< $(B)/libiorig.a -lcmocka $(LIBS)
 
 deps: ## install what iorig needs (Debian packages, as root)
 	sh tests/deps.sh
@@ -108,6 +113,6 @@ install: all ## install to $(PREFIX)
 	sh tests/install-share.sh $(DESTDIR)$(PREFIX)
 
 clean: ## remove everything that was built
-	rm -rf build bin/iorig bin/iorig-sanitize
+	rm -rf build bin/iorig bin/iorig-sanitize bin/iorig-tsan
 
 -include $(shell find build -name '*.d' 2>/dev/null)
