@@ -19,6 +19,7 @@ const volatile struct config cfg SEC(".rodata.config");
 #define EBUSY 16
 #define MAP_ANONYMOUS 0x20
 #define AT_FDCWD -100
+#define AT_EMPTY_PATH 0x1000
 #define FMODE_CREATED 0x100000
 #define TS_COMPAT 2
 #define S_IFMT 0170000
@@ -120,16 +121,22 @@ PER_CPU_SCRATCH(open_walks, struct walk);
 
 /* ---- reading kernel memory ------------------------------------------------------------------------------------------------- */
 
+/*
+ * CURRENT: the running thread; IDS: its process id in the upper half, its own in the lower. Everything here prefers loads to helper calls: with
+ * retpolines and safe returns one costs as much as dozens of loads (research: 36 ns).
+ */
 #if MODERN
 extern void *bpf_rdonly_cast(void *obj, __u32 btf_id) __ksym;
 #define LOAD(p, member) ((p)->member)
 #define TYPED(address, type) ((type *)bpf_rdonly_cast((void *)(address), bpf_core_type_id_kernel(type)))
 #define CURRENT() ((struct task_struct *)bpf_get_current_task_btf())
+#define IDS(task) ((__u64)(task)->tgid << 32 | (__u32)(task)->pid)
 #else
 /* The copy keeps CO-RE from looking into our own structures for the pointer. */
 #define LOAD(p, member) ({ typeof(p) p_ = (p); BPF_CORE_READ(p_, member); })
 #define TYPED(address, type) ((type *)(address))
 #define CURRENT() ((struct task_struct *)bpf_get_current_task())
+#define IDS(task) bpf_get_current_pid_tgid()
 #endif
 
 /*

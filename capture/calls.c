@@ -139,6 +139,28 @@ const struct call calls[CALL_MAX] = {
 };
 /* clang-format on */
 
+/* Of calls on one descriptor: whether what the row needs fits into struct rec_small. */
+static enum small_form small_form(int nr)
+{
+	const struct call *c = &calls[nr];
+
+	if ((c->shape != SHAPE_FD && c->shape != SHAPE_CLOSE) || nr > 255 || c->flags || c->mode || c->arg)
+		return SMALL_NOT;
+	if (!c->length && !c->offset)
+		return c->special == CALL_AT_POSITION ? SMALL_POSITION : SMALL_DESCRIPTOR;
+	if (c->length != A2 || (c->offset && c->offset != A3))
+		return SMALL_NOT;
+	return c->offset ? SMALL_OFFSET : SMALL_POSITION;
+}
+
+/* Calls that are about the descriptor itself when told so by AT_EMPTY_PATH (fstat of newer libraries), and whose arguments are the first four. */
+static uint8_t at_flags(int nr)
+{
+	const struct call *c = &calls[nr];
+
+	return c->shape == SHAPE_PATHAT && c->no_follow == 2 && (c->flags == A2 || c->flags == A3) ? c->flags - A0 : 0;
+}
+
 void calls_configure(struct config *config)
 {
 	config->async_class = TRACE_CLASS_ASYNC;
@@ -147,6 +169,8 @@ void calls_configure(struct config *config)
 		config->call[nr].shape = calls[nr].op ? calls[nr].shape : SHAPE_IGNORE;
 		config->call[nr].class = calls[nr].op ? trace_ops[calls[nr].op].class : 0;
 		config->call[nr].stat = calls[nr].stat;
+		config->call[nr].small = calls[nr].op ? small_form(nr) : SMALL_NOT;
+		config->call[nr].at_flags = calls[nr].op ? at_flags(nr) : 0;
 	}
 }
 

@@ -8,20 +8,6 @@ static __always_inline bool no_descriptor(const struct call *c, struct file *fil
 	return !file && c->result == -EBADF;
 }
 
-static __always_inline int on_fd(struct call *c, int fd)
-{
-	struct file *file = file_of(c->task, fd);
-	struct rec_id id = {};
-	__u32 type = identify(file, &id);
-
-	if (no_descriptor(c, file))
-		return emit_event(c, &id, -1);
-	if (!type)
-		return filtered(c);
-	c->bits |= type;
-	return emit_event(c, &id, LOAD(file, f_pos));
-}
-
 struct vector_part {
 	__u64 base, length;
 };
@@ -76,13 +62,6 @@ static __always_inline int on_iovec(struct call *c, bool wide)
 	if (wide)
 		return emit_wide(c, &id, file ? LOAD(file, f_pos) : -1, &none, -1);
 	return emit_event(c, &id, file ? LOAD(file, f_pos) : -1);
-}
-
-static __always_inline int on_close(struct call *c)
-{
-	if (!c->stashed.dev && c->result != -EBADF)
-		return filtered(c);
-	return emit_event(c, &c->stashed, -1);
 }
 
 static __always_inline int on_dup2(struct call *c)

@@ -37,16 +37,18 @@ static __always_inline void fill(struct rec_event *e, const struct call *c, __u8
 
 static __always_inline int filtered(const struct call *c)
 {
-	c->counters->filtered[c->class & (CLASS_MAX - 1)]++;
+	class_of(c->counters, c->class)->filtered++;
 	return 0;
 }
 
 static __always_inline int done(const struct call *c, bool written)
 {
+	struct class_counters *k = class_of(c->counters, c->class);
+
 	if (!written)
-		c->counters->dropped[c->class & (CLASS_MAX - 1)]++;
+		k->dropped++;
 	else
-		c->counters->emitted[c->class & (CLASS_MAX - 1)]++;
+		k->emitted++;
 	if (c->bits & REC_UNPAIRED)
 		c->counters->unpaired++;
 	return 0;

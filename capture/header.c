@@ -149,14 +149,16 @@ void totals_read(const struct recorder *r, struct totals *t)
 		const volatile struct counters *c = &r->counters[cpu];
 
 		for (int class = 0; class < CLASS_MAX; class++) {
-			t->all_seen += c->seen[class];
-			t->all_emitted += c->emitted[class];
-			t->all_filtered += c->filtered[class];
-			t->all_dropped += c->dropped[class];
-			t->seen[class] += c->seen[class];
-			t->emitted[class] += c->emitted[class];
-			t->filtered[class] += c->filtered[class];
-			t->dropped[class] += c->dropped[class];
+			const volatile struct class_counters *k = &c->class[class];
+
+			t->all_seen += k->seen;
+			t->all_emitted += k->emitted;
+			t->all_filtered += k->filtered;
+			t->all_dropped += k->dropped;
+			t->seen[class] += k->seen;
+			t->emitted[class] += k->emitted;
+			t->filtered[class] += k->filtered;
+			t->dropped[class] += k->dropped;
 		}
 		t->unpaired += c->unpaired;
 		t->string_faults += c->string_faults;

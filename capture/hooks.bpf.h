@@ -13,6 +13,7 @@
  */
 #pragma once
 #include "capture/pages.bpf.h"
+#include "capture/plain.bpf.h"
 #include "capture/requests.bpf.h"
 #include "capture/wakes.bpf.h"
 
@@ -22,45 +23,40 @@ int BPF_PROG(on_sys_enter, struct pt_regs *regs, long nr)
 	struct task_struct *task;
 	struct slot *slot;
 	__u64 ids;
-	__u32 tid, index, shape;
-	struct rec_id id = {};
+	__u32 shape;
 
 	if ((unsigned long)nr >= CALL_MAX)
 		return 0;
 	shape = cfg.call[nr].shape;
 	if (shape == SHAPE_IGNORE || shape == SHAPE_RECVMSG)
 		return 0;
-	ids = bpf_get_current_pid_tgid();
-	tid = ids;
 	task = CURRENT();
+	ids = IDS(task);
 	if (!selected(task, ids >> 32) || compat(task))
 		return 0;
-	index = tid & cfg.slot_mask;
-	slot = bpf_map_lookup_elem(&slots, &index);
+	slot = slot_of(ids);
 	if (!slot)
 		return 0;
-	if (shape == SHAPE_CLOSE || shape == SHAPE_DUP2)
+	if (shape == SHAPE_CLOSE || shape == SHAPE_DUP2) {
+		struct rec_id id = {};
+
 		identify(file_of(task, shape == SHAPE_CLOSE ? regs->di : regs->si), &id);
-	slot->ino = id.ino;
-	slot->dev = id.dev;
-	slot->generation = id.generation;
-	slot->tid = tid;
+		slot->file = id;
+	}
+	slot->tid = ids;
 	slot->nr = nr;
 	slot->begin_ns = bpf_ktime_get_ns();
 	return 0;
 }
 
-/* Takes the begin out of the thread's slot: only when it is this very call's. */
 static __always_inline void pair(struct call *c)
 {
-	__u32 index = c->tid & cfg.slot_mask;
-	struct slot *slot = bpf_map_lookup_elem(&slots, &index);
+	struct slot *slot = begun(c->tid, c->nr);
 
-	if (slot && slot->tid == c->tid && slot->nr == c->nr && slot->begin_ns) {
+	if (slot) {
 		c->begin = slot->begin_ns;
-		c->stashed.ino = slot->ino;
-		c->stashed.dev = slot->dev;
-		c->stashed.generation = slot->generation;
+		if (c->config->shape == SHAPE_DUP2)
+			c->stashed = slot->file;
 		slot->begin_ns = 0;
 	} else {
 		c->bits |= REC_UNPAIRED;
@@ -72,10 +68,8 @@ static __always_inline int on_call(struct call *c, __u32 shape)
 	struct rec_id none = {};
 
 	switch (shape) {
-	case SHAPE_FD: return on_fd(c, c->arg[0]);
 	case SHAPE_IOVEC: return on_iovec(c, false);
 	case SHAPE_IOVEC_WIDE: return on_iovec(c, true);
-	case SHAPE_CLOSE: return on_close(c);
 	case SHAPE_DUP2: return on_dup2(c);
 	case SHAPE_MMAP: return on_mmap(c);
 	case SHAPE_COPY: return on_copy(c, c->arg[0], c->arg[2], c->arg[1], c->arg[3]);
@@ -84,23 +78,23 @@ static __always_inline int on_call(struct call *c, __u32 shape)
 	case SHAPE_FORK:
 	case SHAPE_ADDRESS: return emit_wide(c, &none, -1, &none, -1);
 	}
-	c->counters->events++;
-	return done(c, false); /* a call with a text that came here: its program is missing */
+	return filtered(c); /* no shape is left */
 }
 
 /* What all calls have in common at their end. False: not recorded. */
 static __always_inline bool begin(struct call *c, struct pt_regs *regs, unsigned long nr, long ret)
 {
-	__u64 ids = bpf_get_current_pid_tgid(), index = nr;
+	__u64 ids, index = nr;
 	__u32 shape;
 
 	/* nr is below CALL_MAX, but before 6.8 the verifier forgets that of a number that was spilled; so must clang. */
 	asm volatile("" : "+r"(index));
 	c->config = &cfg.call[index & (CALL_MAX - 1)];
 	shape = c->config->shape;
+	c->task = CURRENT();
+	ids = IDS(c->task);
 	c->pid = ids >> 32;
 	c->tid = ids;
-	c->task = CURRENT();
 	if (!selected(c->task, c->pid))
 		return false;
 	c->counters = my_counters();
@@ -118,7 +112,7 @@ static __always_inline bool begin(struct call *c, struct pt_regs *regs, unsigned
 	c->result = ret;
 	c->class = c->config->class;
 	if (shape != SHAPE_RECVMSG) /* a descriptor that comes with it is an event, the call is none */
-		c->counters->seen[c->class & (CLASS_MAX - 1)]++;
+		class_of(c->counters, c->class)->seen++;
 	c->arg[0] = regs->di;
 	c->arg[1] = regs->si;
 	c->arg[2] = regs->dx;
@@ -130,18 +124,23 @@ static __always_inline bool begin(struct call *c, struct pt_regs *regs, unsigned
 	return true;
 }
 
-/* Calls with texts have a program of their own: before 6.13 the stacks of all functions that wait for each other share 512 bytes. */
+/*
+ * What is not a call on one descriptor has programs of its own: so that the most frequent one is small, and because before 6.13 the stacks of all
+ * functions that wait for each other share 512 bytes.
+ */
+int on_call_exit(unsigned long long *ctx);
 int on_path_exit(unsigned long long *ctx);
 int on_many_exit(unsigned long long *ctx);
 
-enum { PROGRAM_PATH, PROGRAM_MANY };
+enum { PROGRAM_CALL, PROGRAM_PATH, PROGRAM_MANY, PROGRAMS };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, 2);
+	__uint(max_entries, PROGRAMS);
 	__uint(key_size, sizeof(__u32));
 	__array(values, int(unsigned long long *));
-} other_programs SEC(".maps") = {.values = {[PROGRAM_PATH] = &on_path_exit, [PROGRAM_MANY] = &on_many_exit}};
+} other_programs SEC(".maps") = {
+	.values = {[PROGRAM_CALL] = &on_call_exit, [PROGRAM_PATH] = &on_path_exit, [PROGRAM_MANY] = &on_many_exit}};
 
 static __always_inline bool has_text(__u32 shape)
 {
@@ -151,7 +150,6 @@ static __always_inline bool has_text(__u32 shape)
 SEC("tp_btf/sys_exit")
 int BPF_PROG(on_sys_exit, struct pt_regs *regs, long ret)
 {
-	struct call c = {};
 	unsigned long nr = regs->orig_ax;
 	__u32 shape;
 
@@ -160,13 +158,25 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long ret)
 	shape = cfg.call[nr].shape;
 	if (shape == SHAPE_IGNORE)
 		return 0;
+	if (shape == SHAPE_FD || shape == SHAPE_CLOSE || names_descriptor(regs, &cfg.call[nr]))
+		return on_plain_call(regs, nr, ret, shape == SHAPE_CLOSE);
 	if (has_text(shape))
 		bpf_tail_call(ctx, &other_programs, PROGRAM_PATH);
 	if (shape >= SHAPE_NEW_DESCRIPTOR && shape <= SHAPE_RECVMSG)
 		bpf_tail_call(ctx, &other_programs, PROGRAM_MANY);
-	if (!begin(&c, regs, nr, ret))
+	bpf_tail_call(ctx, &other_programs, PROGRAM_CALL);
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(on_call_exit, struct pt_regs *regs, long ret)
+{
+	struct call c = {};
+	unsigned long nr = regs->orig_ax;
+
+	if (nr >= CALL_MAX || !begin(&c, regs, nr, ret))
 		return 0;
-	return on_call(&c, shape);
+	return on_call(&c, c.config->shape);
 }
 
 SEC("tp_btf/sys_exit")
@@ -261,7 +271,7 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm
 	struct call c = {};
 	struct scratch *s;
 	struct slot *slot;
-	__u32 zero = 0, index;
+	__u32 zero = 0;
 	struct rec_id id = {};
 	long n;
 
@@ -277,8 +287,7 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm
 		return 0;
 	emit_task(TASK_EXEC, c.tid, c.pid, old_pid, 0, 0, task);
 	c.nr = NR_EXECVE;
-	index = old_pid & cfg.slot_mask;
-	slot = bpf_map_lookup_elem(&slots, &index);
+	slot = slot_of(old_pid);
 	if (slot && slot->tid == (__u32)old_pid && slot->begin_ns && (slot->nr == NR_EXECVE || slot->nr == NR_EXECVEAT)) {
 		c.begin = slot->begin_ns;
 		c.nr = slot->nr;
@@ -288,7 +297,7 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm
 	}
 	c.config = &cfg.call[NR_EXECVE];
 	c.class = c.config->class;
-	c.counters->seen[c.class & (CLASS_MAX - 1)]++;
+	class_of(c.counters, c.class)->seen++;
 	__builtin_memset(&s->path, 0, sizeof(s->path));
 	n = bpf_probe_read_kernel_str(s->data, STRING_MAX, LOAD(bprm, filename));
 	s->path.length1 = n > 0 ? (n - 1) & (STRING_MAX - 1) : 0;

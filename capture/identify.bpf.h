@@ -123,11 +123,24 @@ static __always_inline bool selected(struct task_struct *task, __u32 pid)
 	return true;
 }
 
+/* Where the begin of a thread's call is remembered: an array by thread id is free of locks, collisions and helper calls. */
+static __always_inline struct slot *slot_of(__u32 tid)
+{
+	__u32 index = tid & cfg.slot_mask;
+
+	return bpf_map_lookup_elem(&slots, &index);
+}
+
 static __always_inline struct counters *my_counters(void)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
 
 	return bpf_map_lookup_elem(&counters, &cpu);
+}
+
+static __always_inline struct class_counters *class_of(struct counters *c, __u32 class)
+{
+	return &c->class[class & (CLASS_MAX - 1)];
 }
 
 static __always_inline void *my_ring(void)

@@ -14,18 +14,19 @@
 static __always_inline struct rec_pages *reserve_pages(struct counters *c, __u32 kind, const struct rec_id *id)
 {
 	__u64 ids = bpf_get_current_pid_tgid();
-	__u32 class = cfg.pages_class & (CLASS_MAX - 1), seq = c->events++;
+	struct class_counters *k = class_of(c, cfg.pages_class);
+	__u32 seq = c->events++;
 	void *ring = my_ring();
 	struct rec_pages *p = NULL;
 
-	c->seen[class]++;
+	k->seen++;
 	if (ring)
 		p = bpf_ringbuf_reserve(ring, sizeof(*p), 0);
 	if (!p) {
-		c->dropped[class]++;
+		k->dropped++;
 		return NULL;
 	}
-	c->emitted[class]++;
+	k->emitted++;
 	p->head.type = REC_PAGES;
 	p->head.cpu = bpf_get_smp_processor_id();
 	p->head.bits = 0;
@@ -90,8 +91,8 @@ int BPF_PROG(on_page_fault, unsigned long address, struct pt_regs *regs, unsigne
 /* Is the current thread in a system call that is recorded? */
 static __always_inline bool in_call(void)
 {
-	__u32 tid = bpf_get_current_pid_tgid(), index = tid & cfg.slot_mask;
-	struct slot *slot = bpf_map_lookup_elem(&slots, &index);
+	__u32 tid = bpf_get_current_pid_tgid();
+	struct slot *slot = slot_of(tid);
 
 	return slot && slot->tid == tid && slot->begin_ns;
 }

@@ -51,8 +51,18 @@ enum call_shape {
 
 enum call_stat { CALL_STAT_NONE, CALL_STAT_1, CALL_STAT_2, CALL_STATX_4 }; /* argument that is a struct stat or statx */
 
+/* What of a call on one descriptor the drainer needs: whether struct rec_small can say it. */
+enum small_form {
+	SMALL_NOT,
+	SMALL_DESCRIPTOR, /* the descriptor */
+	SMALL_POSITION,	  /* and the length in argument 2, at the descriptor's position */
+	SMALL_OFFSET,	  /* and the length in argument 2, at the offset in argument 3 */
+};
+
 struct call_config {
-	__u8 shape, class, stat, reserved;
+	__u8 shape, class, stat, small;
+	__u8 at_flags; /* which argument may hold AT_EMPTY_PATH, 2 or 3; 0: none */
+	__u8 reserved[3];
 };
 
 enum filter_kind {
@@ -83,10 +93,14 @@ struct config {
 	__u32 pages_class; /* and page faults */
 };
 
-/* One a CPU, read by the drainer through a mapping. What was seen is either emitted, filtered or dropped. */
+struct class_counters { /* what was seen is either emitted, filtered or dropped */
+	__u64 seen, emitted, filtered, dropped;
+};
+
+/* One a CPU, read by the drainer through a mapping. */
 struct counters {
 	__u64 events; /* sequence numbers handed out: one for every event that was tried to be written */
-	__u64 seen[CLASS_MAX], emitted[CLASS_MAX], filtered[CLASS_MAX], dropped[CLASS_MAX];
+	struct class_counters class[CLASS_MAX];
 	__u64 unpaired;		   /* recorded, but without a begin */
 	__u64 string_faults;	   /* a path that could not be read */
 	__u64 truncated;	   /* a path that was longer than can be read */
@@ -106,15 +120,7 @@ struct tracked_page { /* by process id: is it recorded */
 	__u8 on[TRACKED_PAGE];
 };
 
-struct slot { /* a call that has begun */
-	__u64 begin_ns;
-	__u32 tid;
-	__u16 nr, bits;
-	__u64 ino;
-	__u32 dev, generation;
-};
-
-enum rec_type { REC_EVENT = 1, REC_WIDE, REC_PATH, REC_FILE, REC_TASK, REC_ASYNC, REC_WAKE, REC_PAGES };
+enum rec_type { REC_EVENT = 1, REC_WIDE, REC_PATH, REC_FILE, REC_TASK, REC_ASYNC, REC_WAKE, REC_PAGES, REC_SMALL };
 
 enum rec_bits {
 	REC_TYPE_MASK = 7,	 /* of the file: 1 regular, 2 directory, 3 symbolic link; 0 none */
@@ -145,6 +151,13 @@ struct rec_id {
 	__u32 dev, generation;
 };
 
+struct slot { /* a call that has begun */
+	__u64 begin_ns; /* 0: none */
+	__u32 tid;
+	__u16 nr, reserved;
+	struct rec_id file; /* of calls that close it */
+};
+
 struct rec_event {
 	struct rec_head head;
 	__u32 tid, pid;
@@ -155,6 +168,20 @@ struct rec_event {
 	__s64 result;
 	struct rec_id file;
 	__s64 position; /* of the descriptor, after the call */
+};
+
+/*
+ * The frequent calls in two thirds of the room: what a busy processor writes is not in its cache, and the rings last longer. rings_drain gives a
+ * struct rec_event for it.
+ */
+struct rec_small {
+	struct rec_head head; /* in place of the cpu: the call's number, below 256 */
+	__u32 tid, pid;
+	__u32 duration;
+	__s32 result, fd;
+	__u32 length;	/* argument 2 */
+	struct rec_id file;
+	__s64 offset; /* argument 3, or the descriptor's position after the call: enum small_form */
 };
 
 struct rec_wide {
@@ -251,6 +278,7 @@ struct rec_open {
 #define REC_SIZE_ASSERT(type, size) _Static_assert(sizeof(type) == (size), #type " has padding that was not meant")
 REC_SIZE_ASSERT(struct counters, 2048);
 REC_SIZE_ASSERT(struct rec_event, 96);
+REC_SIZE_ASSERT(struct rec_small, 64);
 REC_SIZE_ASSERT(struct rec_wide, 136);
 REC_SIZE_ASSERT(struct rec_path, 208);
 REC_SIZE_ASSERT(struct rec_file, 80);

@@ -53,7 +53,7 @@ static long receive_one(__u32 index, struct arrival *a)
 	if (index >= a->count || bpf_probe_read_user(&fd, sizeof(fd), (void *)(a->address + index * 4)))
 		return 1;
 	c->result = fd;
-	c->counters->seen[c->class & (CLASS_MAX - 1)]++;
+	class_of(c->counters, c->class)->seen++;
 	on_new_descriptor(c, fd);
 	return 0;
 }
@@ -101,14 +101,15 @@ static __always_inline int on_recvmsg(struct call *c, __u64 message, __u64 flags
 
 static __always_inline int emit_async(const struct rec_async *from, struct counters *c, __u32 class)
 {
+	struct class_counters *k = class_of(c, class);
 	__u32 seq = c->events++;
 	struct rec_async *e;
 	void *ring = my_ring();
 
-	c->seen[class & (CLASS_MAX - 1)]++;
+	k->seen++;
 	e = ring ? bpf_ringbuf_reserve(ring, sizeof(*e), 0) : NULL;
 	if (!e) {
-		c->dropped[class & (CLASS_MAX - 1)]++;
+		k->dropped++;
 		return 0;
 	}
 	*e = *from;
@@ -116,7 +117,7 @@ static __always_inline int emit_async(const struct rec_async *from, struct count
 	e->head.cpu = bpf_get_smp_processor_id();
 	e->head.seq = seq;
 	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
-	c->emitted[class & (CLASS_MAX - 1)]++;
+	k->emitted++;
 	return 0;
 }
 

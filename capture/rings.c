@@ -59,6 +59,27 @@ static bool advance(struct rings *rings, uint32_t cpu)
 	return true;
 }
 
+/* A small record as the event that it stands for. */
+static const struct rec_head *widened(const struct rec_small *s, uint32_t cpu, struct rec_event *e)
+{
+	e->head = s->head;
+	e->head.type = REC_EVENT;
+	e->head.cpu = (uint8_t)cpu;
+	e->nr = s->head.cpu;
+	e->tid = s->tid;
+	e->pid = s->pid;
+	e->duration_lo = s->duration;
+	e->duration_hi = 0;
+	e->arg[0] = (uint64_t)s->fd;
+	e->arg[1] = 0;
+	e->arg[2] = s->length;
+	e->arg[3] = (uint64_t)s->offset;
+	e->result = s->result;
+	e->file = s->file;
+	e->position = s->offset;
+	return &e->head;
+}
+
 static uint64_t time_of(const struct rings *rings, uint32_t place)
 {
 	return rings->cursor[rings->heap[place]].record->end_ns;
@@ -115,8 +136,12 @@ uint64_t rings_drain(struct rings *rings, uint64_t until_ns, void (*take)(const 
 		uint32_t cpu = rings->heap[0];
 		struct rings_cursor *at = &rings->cursor[cpu];
 		uint32_t head = head_at(&rings->recorder->ring[cpu], at->consumer);
+		struct rec_event wide;
 
-		take(at->record, head & ~BPF_RINGBUF_DISCARD_BIT, cpu, data);
+		if (at->record->type == REC_SMALL)
+			take(widened((const struct rec_small *)at->record, cpu, &wide), sizeof(wide), cpu, data);
+		else
+			take(at->record, head & ~BPF_RINGBUF_DISCARD_BIT, cpu, data);
 		taken++;
 		at->consumer += whole(head);
 		clear = advance(rings, cpu);

@@ -1,0 +1,145 @@
+/*
+ * The end of calls on one descriptor: most of all calls. Nothing that others need is in their way, and what goes into the record comes straight from
+ * where it is: with two clock readings and the ring's two helpers this is about as little as recording a call can cost.
+ */
+#pragma once
+#include "capture/events.bpf.h"
+
+/* The thread's slot when it holds the begin of this very call, else NULL. */
+static __always_inline struct slot *begun(__u32 tid, __u16 nr)
+{
+	struct slot *slot;
+
+	if (cfg.no_latency)
+		return NULL;
+	slot = slot_of(tid);
+	return slot && slot->tid == tid && slot->nr == nr && slot->begin_ns ? slot : NULL;
+}
+
+struct plain {
+	struct pt_regs *regs;
+	struct file *file; /* NULL: none, or closed */
+	struct rec_id id;
+	__u64 ids, now, begin;
+	__s64 result;
+	__u32 seq, nr, bits;
+};
+
+static __always_inline bool write_event(void *ring, const struct plain *p)
+{
+	__u64 duration = p->begin ? p->now - p->begin : 0;
+	struct rec_event *e = bpf_ringbuf_reserve(ring, sizeof(*e), 0);
+
+	if (!e)
+		return false;
+	e->head.type = REC_EVENT;
+	e->head.cpu = bpf_get_smp_processor_id();
+	e->head.bits = p->bits;
+	e->head.seq = p->seq;
+	e->head.end_ns = p->now;
+	e->tid = p->ids;
+	e->pid = p->ids >> 32;
+	e->duration_lo = duration;
+	e->duration_hi = duration >> 32;
+	e->nr = p->nr;
+	e->arg[0] = p->regs->di;
+	e->arg[1] = p->regs->si;
+	e->arg[2] = p->regs->dx;
+	e->arg[3] = p->regs->r10;
+	e->result = p->result;
+	e->file = p->id;
+	e->position = p->file ? LOAD(p->file, f_pos) : -1;
+	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
+	return true;
+}
+
+static __always_inline bool write_small(void *ring, const struct plain *p, __u8 form)
+{
+	struct rec_small *e = bpf_ringbuf_reserve(ring, sizeof(*e), 0);
+
+	if (!e)
+		return false;
+	e->head.type = REC_SMALL;
+	e->head.cpu = p->nr;
+	e->head.bits = p->bits;
+	e->head.seq = p->seq;
+	e->head.end_ns = p->now;
+	e->tid = p->ids;
+	e->pid = p->ids >> 32;
+	e->duration = p->begin ? p->now - p->begin : 0;
+	e->result = p->result;
+	e->fd = p->regs->di;
+	e->length = p->regs->dx;
+	e->file = p->id;
+	if (form == SMALL_OFFSET)
+		e->offset = p->regs->r10;
+	else
+		e->offset = p->file ? LOAD(p->file, f_pos) : -1;
+	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
+	return true;
+}
+
+static __always_inline bool fits_small(const struct plain *p, __u8 form)
+{
+	return form != SMALL_NOT && p->result == (__s32)p->result && (!p->begin || !((p->now - p->begin) >> 32)) &&
+	       (form == SMALL_DESCRIPTOR || !(p->regs->dx >> 32));
+}
+
+/* An empty path together with AT_EMPTY_PATH: the call is about the descriptor. */
+static __always_inline bool names_descriptor(struct pt_regs *regs, const volatile struct call_config *config)
+{
+	char first = 1;
+
+	if (!config->at_flags || !((config->at_flags == 2 ? regs->dx : regs->r10) & AT_EMPTY_PATH) || (int)regs->di == AT_FDCWD)
+		return false;
+	return !bpf_probe_read_user(&first, 1, (void *)regs->si) && !first;
+}
+
+static __always_inline int on_plain_call(struct pt_regs *regs, __u32 nr, long ret, bool closing)
+{
+	const volatile struct call_config *config = &cfg.call[nr & (CALL_MAX - 1)];
+	struct plain p = {.regs = regs, .nr = nr, .result = ret};
+	struct task_struct *task = CURRENT();
+	struct counters *counters = my_counters();
+	struct class_counters *count;
+	void *ring = my_ring();
+	struct slot *slot;
+
+	p.ids = IDS(task);
+	if (!selected(task, p.ids >> 32) || !counters)
+		return 0;
+	if (compat(task)) {
+		counters->compat++;
+		return 0;
+	}
+	count = class_of(counters, config->class);
+	count->seen++;
+	slot = begun(p.ids, nr);
+	if (slot) {
+		p.begin = slot->begin_ns;
+		slot->begin_ns = 0;
+	}
+	if (!closing) {
+		p.file = file_of(task, regs->di);
+		p.bits = identify(p.file, &p.id);
+	} else if (slot) {
+		p.id = slot->file;
+		asm volatile("" ::: "memory"); /* clang would share these loads with those from the inode, which the verifier refuses */
+	}
+	/* Of a descriptor that there is not nobody can say that it was none of a file. */
+	if (!p.id.dev && (p.file || ret != -EBADF)) {
+		count->filtered++;
+		return 0;
+	}
+	p.now = bpf_ktime_get_ns();
+	p.seq = counters->events++;
+	if (!p.begin) {
+		p.bits |= REC_UNPAIRED;
+		counters->unpaired++;
+	}
+	if (ring && (fits_small(&p, config->small) ? write_small(ring, &p, config->small) : write_event(ring, &p)))
+		count->emitted++;
+	else
+		count->dropped++;
+	return 0;
+}
