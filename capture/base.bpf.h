@@ -74,16 +74,25 @@ static __always_inline __u8 *tracked_entry(__u32 pid)
 	return p ? &p->on[pid & (TRACKED_PAGE - 1)] : NULL;
 }
 
+/*
+ * What the drainer has been told: two entries for each hash of a place, the newer one first. An array is looked up without a helper; what falls out
+ * is told again. Two processors that write one entry at once may leave halves of both, which equal nothing that exists.
+ */
+#define ANNOUNCED_PAIRS 32768
 struct announced_value {
+	struct rec_place place;
 	__u64 ino, parent;
-	__u32 dev, generation, hash, pad;
+	__u32 dev, generation, hash, reserved;
+};
+struct announced_pair {
+	struct announced_value newer, older;
 };
 
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 65536);
-	__type(key, struct rec_place);
-	__type(value, struct announced_value);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, ANNOUNCED_PAIRS);
+	__type(key, __u32);
+	__type(value, struct announced_pair);
 } announced SEC(".maps");
 
 /* The recorder's own root directory: paths that begin elsewhere (chroot, containers) get a base. Found by on_open_file. */

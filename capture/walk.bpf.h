@@ -101,10 +101,24 @@ static __always_inline void describe(struct rec_file *f, struct dentry *dentry, 
 	f->reserved = 0;
 }
 
+static __always_inline struct announced_pair *announced_at(const struct rec_place *place)
+{
+	__u32 index = ((place->dentry ^ place->mount << 7) * 0x9e3779b97f4a7c15) >> 49;
+
+	return bpf_map_lookup_elem(&announced, &index);
+}
+
+static __always_inline bool same(const struct announced_value *a, const struct announced_value *b)
+{
+	return a->place.dentry == b->place.dentry && a->place.mount == b->place.mount && a->ino == b->ino && a->parent == b->parent &&
+	       a->hash == b->hash && a->dev == b->dev && a->generation == b->generation;
+}
+
 /* Tells the drainer about what the scratch's walk.open.file.place names; see announce. */
 SEPARATE int announce_place(__u32 bits, __u64 now)
 {
-	struct announced_value *value, *known;
+	struct announced_value *value;
+	struct announced_pair *known;
 	struct counters *c = my_counters();
 	struct dentry *dentry;
 	struct inode *inode;
@@ -122,14 +136,14 @@ SEPARATE int announce_place(__u32 bits, __u64 now)
 	inode = LOAD(dentry, d_inode);
 	if (!inode)
 		return 0;
+	value->place = f->place;
 	value->ino = LOAD(inode, i_ino);
 	value->dev = LOAD(LOAD(inode, i_sb), s_dev);
 	value->generation = LOAD(inode, i_generation);
 	value->parent = (__u64)LOAD(dentry, d_parent);
 	value->hash = LOAD(dentry, d_name.hash);
-	known = bpf_map_lookup_elem(&announced, &f->place);
-	if (known && known->ino == value->ino && known->parent == value->parent && known->hash == value->hash &&
-	    known->dev == value->dev && known->generation == value->generation)
+	known = announced_at(&f->place);
+	if (!known || same(&known->newer, value) || same(&known->older, value))
 		return 0;
 	size = walk(w, f->place.dentry, mount_of((struct vfsmount *)f->place.mount));
 	f->components = size;
@@ -143,7 +157,8 @@ SEPARATE int announce_place(__u32 bits, __u64 now)
 		__sync_fetch_and_add(&c->definitions_dropped, 1);
 		return 0;
 	}
-	bpf_map_update_elem(&announced, &f->place, value, BPF_ANY);
+	known->older = known->newer;
+	known->newer = *value;
 	return 0;
 }
 
