@@ -166,7 +166,6 @@ void totals_read(const struct recorder *r, struct totals *t)
 		t->definitions_dropped += c->definitions_dropped;
 		t->tasks_dropped += c->tasks_dropped;
 		t->compat += c->compat;
-		t->no_ring += c->no_ring;
 		t->async_unknown += c->async_unknown;
 	}
 }

@@ -107,12 +107,11 @@ struct counters {
 	__u64 definitions_dropped; /* announced again later */
 	__u64 tasks_dropped;	   /* fork, exec or exit records lost */
 	__u64 compat;		   /* 32-bit calls: not recorded */
-	__u64 no_ring;		   /* on a processor that came later */
 	__u64 async_unknown;	   /* io_uring requests on files of a kind that is not recorded */
 	__u64 wakes;		   /* wake-ups between recorded threads, written */
 	__u64 wakes_dropped;
 	__u64 faults_unresolved;   /* page faults whose mapping could not be looked up: somebody was changing the address space */
-	__u64 reserved[116];
+	__u64 reserved[117];
 };
 
 #define TRACKED_PAGE 4096

@@ -84,43 +84,40 @@ static size_t whole_pages(size_t bytes)
 	return (bytes + page - 1) / page * page;
 }
 
-static int make_ring(struct recorder *r, int cpu, uint64_t bytes)
+int recorder_cover(struct recorder *r)
 {
-	struct recorder_ring *ring = &r->ring[cpu];
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	char *memory;
+	int outer = bpf_object__find_map_fd_by_name(r->object, "rings"), made = 0;
 
-	ring->fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "iorig_ring", 0, 0, (uint32_t)bytes, NULL);
-	if (ring->fd < 0)
-		return -errno;
-	ring->bytes = bytes;
-	memory = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, ring->fd, 0);
-	if (memory == MAP_FAILED)
-		return -errno;
-	ring->consumer = (volatile unsigned long *)memory;
-	/* The kernel maps the data twice in a row, so that no record is ever in two pieces. */
-	memory = mmap(NULL, page + 2 * bytes, PROT_READ, MAP_SHARED, ring->fd, (off_t)page);
-	if (memory == MAP_FAILED)
-		return -errno;
-	ring->producer = (const volatile unsigned long *)memory;
-	ring->data = memory + page;
-	return 0;
+	ring_processors(r->on, r->cpus);
+	for (int cpu = 0; cpu < r->cpus; cpu++) {
+		int rc;
+
+		if (!r->on[cpu] || r->ring[cpu].data)
+			continue;
+		rc = ring_open(&r->ring[cpu], r->ring_bytes);
+		if (!rc && bpf_map_update_elem(outer, &cpu, &r->ring[cpu].fd, BPF_ANY)) {
+			rc = -errno;
+			ring_release(&r->ring[cpu]);
+		}
+		if (rc)
+			return rc;
+		made++;
+	}
+	return made;
 }
 
-static int make_rings(struct recorder *r, uint64_t bytes, char why[RECORDER_WHY])
+static int make_rings(struct recorder *r, char why[RECORDER_WHY])
 {
-	int outer = bpf_object__find_map_fd_by_name(r->object, "rings");
+	int rc, processors;
 
-	for (int cpu = 0; cpu < r->cpus; cpu++) {
-		int rc = make_ring(r, cpu, bytes);
-
-		if (!rc && bpf_map_update_elem(outer, &cpu, &r->ring[cpu].fd, BPF_ANY))
-			rc = -errno;
-		if (rc)
-			return because(why, rc, "cannot have %d rings of %llu KiB: %s; give a smaller --ring-size", r->cpus,
-				       (unsigned long long)bytes >> 10, strerror(-rc));
-	}
-	return 0;
+	r->ring = calloc((size_t)r->cpus, sizeof(*r->ring));
+	r->on = calloc((size_t)r->cpus, 1);
+	rc = r->ring && r->on ? recorder_cover(r) : -ENOMEM;
+	if (rc >= 0)
+		return 0;
+	processors = r->on ? ring_processors(r->on, r->cpus) : r->cpus;
+	return because(why, rc, "cannot have %d rings of %llu KiB, %llu MiB together: %s; give a smaller --ring-size", processors,
+		       (unsigned long long)r->ring_bytes >> 10, (unsigned long long)processors * r->ring_bytes >> 20, strerror(-rc));
 }
 
 static void skip(struct bpf_object *object, const char *program)
@@ -251,10 +248,8 @@ int recorder_open(struct recorder *r, struct config *config, uint64_t ring_bytes
 		return because(why, rc, "the kernel refuses the BPF program: %s%s%.150s", strerror(-rc),
 			       rc == -EPERM || !last_words[0] ? "" : "; ", rc == -EPERM ? "" : last_words);
 	}
-	r->ring = calloc((size_t)r->cpus, sizeof(*r->ring));
-	if (!r->ring)
-		return because(why, -ENOMEM, "out of memory");
-	rc = make_rings(r, ring_bytes, why);
+	r->ring_bytes = ring_bytes;
+	rc = make_rings(r, why);
 	if (rc)
 		return rc;
 	r->counters_bytes = whole_pages((size_t)r->cpus * sizeof(struct counters));
@@ -340,20 +335,11 @@ void recorder_detach(struct recorder *r)
 
 void recorder_close(struct recorder *r)
 {
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-
 	recorder_detach(r);
-	for (int cpu = 0; r->ring && cpu < r->cpus; cpu++) {
-		struct recorder_ring *ring = &r->ring[cpu];
-
-		if (ring->consumer)
-			munmap((void *)ring->consumer, page);
-		if (ring->producer)
-			munmap((void *)ring->producer, page + 2 * ring->bytes);
-		if (ring->fd > 0)
-			close(ring->fd);
-	}
+	for (int cpu = 0; r->ring && cpu < r->cpus; cpu++)
+		ring_release(&r->ring[cpu]);
 	free(r->ring);
+	free(r->on);
 	if (r->counters)
 		munmap((void *)r->counters, r->counters_bytes);
 	if (r->tracked)

@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "capture/record.h"
+#include "capture/ring.h"
 
 /*
  * The kernel side, from the program's point of view: loads the BPF program that fits this kernel, gives it its configuration, attaches it,
@@ -21,14 +22,6 @@
 #define RECORDER_WHY 256
 #define RECORDER_HOOKS 16
 
-struct recorder_ring {
-	volatile unsigned long *consumer;
-	const volatile unsigned long *producer;
-	const char *data;
-	uint64_t bytes;
-	int fd;
-};
-
 struct recorder {
 	struct bpf_object *object;
 	struct bpf_link *link[RECORDER_HOOKS];
@@ -36,7 +29,9 @@ struct recorder {
 	size_t hooks;
 	bool modern;	    /* the program for kernels from 6.2 on */
 	int cpus;	    /* possible ones */
-	struct recorder_ring *ring;
+	struct recorder_ring *ring; /* one a possible processor; those that were never on have none */
+	unsigned char *on;	    /* recorder_cover's: which of them work */
+	uint64_t ring_bytes;
 	volatile struct counters *counters; /* one a CPU */
 	size_t counters_bytes;
 	volatile uint8_t *tracked; /* one a process id */
@@ -52,6 +47,8 @@ enum uring recorder_uring(const struct btf *btf);
 /* Does the kernel tell its types? Nothing can be recorded without. */
 bool recorder_has_types(void);
 int recorder_open(struct recorder *r, struct config *config, uint64_t ring_bytes, char why[RECORDER_WHY]);
+/* Makes rings for processors that have come since. How many, or -errno; until then their events are counted as lost. */
+int recorder_cover(struct recorder *r);
 int recorder_attach(struct recorder *r, char why[RECORDER_WHY]);
 void recorder_track(struct recorder *r, uint32_t pid, bool on);
 /* Opens the iterator over all descriptor tables; read(2) gives struct rec_open. A descriptor or -errno. */

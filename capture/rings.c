@@ -110,10 +110,11 @@ static bool collect(struct rings *rings)
 
 	rings->heaped = 0;
 	for (uint32_t cpu = 0; cpu < (uint32_t)rings->recorder->cpus; cpu++) {
+		const struct recorder_ring *ring = &rings->recorder->ring[cpu];
 		struct rings_cursor *at = &rings->cursor[cpu];
 
-		at->consumer = *rings->recorder->ring[cpu].consumer;
-		at->producer = __atomic_load_n(rings->recorder->ring[cpu].producer, __ATOMIC_ACQUIRE);
+		at->consumer = ring->data ? *ring->consumer : 0;
+		at->producer = ring->data ? __atomic_load_n(ring->producer, __ATOMIC_ACQUIRE) : 0;
 	}
 	for (uint32_t cpu = 0; cpu < (uint32_t)rings->recorder->cpus; cpu++) {
 		if (!advance(rings, cpu))
@@ -150,7 +151,8 @@ uint64_t rings_drain(struct rings *rings, uint64_t until_ns, void (*take)(const 
 		sift_down(rings, 0);
 	}
 	for (uint32_t cpu = 0; cpu < (uint32_t)rings->recorder->cpus; cpu++)
-		__atomic_store_n(rings->recorder->ring[cpu].consumer, rings->cursor[cpu].consumer, __ATOMIC_RELEASE);
+		if (rings->recorder->ring[cpu].data)
+			__atomic_store_n(rings->recorder->ring[cpu].consumer, rings->cursor[cpu].consumer, __ATOMIC_RELEASE);
 	return taken;
 }
 
@@ -160,7 +162,7 @@ double rings_fill(const struct rings *rings)
 
 	for (int cpu = 0; cpu < rings->recorder->cpus; cpu++) {
 		const struct recorder_ring *ring = &rings->recorder->ring[cpu];
-		double fill = (double)(*ring->producer - *ring->consumer) / (double)ring->bytes;
+		double fill = ring->data ? (double)(*ring->producer - *ring->consumer) / (double)ring->bytes : 0;
 
 		if (fill > most)
 			most = fill;
