@@ -532,9 +532,18 @@ void drain_record(const struct rec_head *record, uint32_t bytes, uint32_t cpu, v
 	}
 }
 
+void drain_skips(struct drain *d, uint64_t now_ns)
+{
+	uint64_t skipped = recorder_skipped(d->recorder);
+
+	lose(d, skipped - d->skipped, d->skips_asked_ns ? d->skips_asked_ns : d->start_ns, now_ns, TRACE_LOSS_SKIPPED, 0);
+	d->skipped = skipped;
+	d->skips_asked_ns = now_ns;
+}
+
 void drain_finish(struct drain *d, uint64_t now_ns)
 {
-	uint64_t skipped = recorder_skipped(d->recorder), compat = 0, tasks = 0;
+	uint64_t compat = 0, tasks = 0;
 	struct totals t;
 
 	for (int cpu = 0; cpu < d->recorder->cpus; cpu++) {
@@ -552,6 +561,6 @@ void drain_finish(struct drain *d, uint64_t now_ns)
 		lose(d, t.all_emitted - d->drained, d->start_ns, now_ns, TRACE_LOSS_OTHER, 0);
 	if (t.all_seen > t.all_emitted + t.all_filtered + t.all_dropped)
 		lose(d, t.all_seen - t.all_emitted - t.all_filtered - t.all_dropped, d->start_ns, now_ns, TRACE_LOSS_OTHER, 0);
-	lose(d, skipped, d->start_ns, now_ns, TRACE_LOSS_SKIPPED, 0);
+	drain_skips(d, now_ns);
 	lose(d, compat + tasks, d->start_ns, now_ns, TRACE_LOSS_OTHER, 0);
 }

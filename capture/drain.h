@@ -51,6 +51,7 @@ struct drain {
 	uint64_t events;   /* written */
 	uint64_t filtered; /* of those that the kernel emitted: paths on pseudo file systems, mappings of nothing */
 	uint64_t lost;	   /* told to the trace as lost */
+	uint64_t skipped, skips_asked_ns;
 	int error;	   /* the writer's */
 	char text[2][2 * STRING_MAX + 2];
 };
@@ -60,6 +61,8 @@ int drain_init(struct drain *d, struct trace_writer *writer, struct recorder *re
 void drain_record(const struct rec_head *record, uint32_t bytes, uint32_t cpu, void *data);
 /* A file that was announced: its id, 0 when it is none for the trace. */
 uint32_t drain_file(struct drain *d, const struct rec_file *file, uint32_t bytes);
+/* Asks for events that the kernel skipped since the last time (the program was running on that processor already) and tells them as lost. */
+void drain_skips(struct drain *d, uint64_t now_ns);
 /* Everything was drained and the hooks are off: losses at the end of each CPU's sequence. */
 void drain_finish(struct drain *d, uint64_t now_ns);
 void drain_release(struct drain *d);
