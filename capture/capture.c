@@ -14,6 +14,7 @@
 #include "capture/header.h"
 #include "capture/opened.h"
 #include "capture/rings.h"
+#include "capture/turn.h"
 #include "lib/clock.h"
 #include "lib/command.h"
 #include "lib/log.h"
@@ -25,9 +26,9 @@
  * the hooks are attached, then the descriptors that are open already are told, then the command begins.
  */
 
-#define POLL_NS 10000000ULL /* how often the rings are emptied: rare visits are cheap ones, 16 MiB last for far longer */
+#define POLL_NS 10000000ULL /* the first pause between visits to the rings */
 #define HOLD_NS 5000000ULL  /* how long a record waits for those of other processors */
-#define FLUSH_NS 1000000000ULL
+#define SECOND_NS 1000000000ULL
 #define RING_DEFAULT (16ULL << 20)
 
 static struct {
@@ -46,9 +47,26 @@ struct recording {
 	struct trace_writer *writer;
 	char *const *command;
 	const char *ended_by;
-	uint64_t start_ns, flushed_ns;
+	uint64_t start_ns, looked_ns;
+	bool uncovered; /* said so */
 	int error; /* the writer's */
 };
+
+/* Every second: what was drained is written, skipped events are told, and processors that came get a ring. */
+static void look_after(struct recording *r, uint64_t now_ns)
+{
+	int rc = trace_writer_flush(r->writer);
+
+	if (rc && !r->error)
+		r->error = rc;
+	drain_skips(&r->drain, now_ns);
+	rc = recorder_cover(&r->recorder);
+	if (rc < 0 && !r->uncovered) {
+		warn("no ring for a processor that came later: %s; what happens there is counted as lost", strerror(-rc));
+		r->uncovered = true;
+	}
+	r->looked_ns = now_ns;
+}
 
 /* Empties the rings up to that moment; what the writer says about it is kept. */
 static void drain_until(struct recording *r, uint64_t until_ns)
@@ -56,24 +74,20 @@ static void drain_until(struct recording *r, uint64_t until_ns)
 	uint64_t now = clock_now_ns();
 
 	rings_drain(&r->rings, until_ns, drain_record, &r->drain);
-	if (now - r->flushed_ns > FLUSH_NS) {
-		int rc = trace_writer_flush(r->writer);
-
-		r->flushed_ns = now;
-		if (rc && !r->error)
-			r->error = rc;
-	}
+	if (now - r->looked_ns > SECOND_NS)
+		look_after(r, now);
 }
 
 static void record(struct recording *r)
 {
-	uint64_t end_ns = opt.duration_ns ? r->start_ns + opt.duration_ns : UINT64_MAX;
+	uint64_t end_ns = opt.duration_ns ? r->start_ns + opt.duration_ns : UINT64_MAX, pause_ns = POLL_NS;
 	struct progress progress;
 
 	progress_start(&progress, "capture", 0);
 	for (;;) {
 		uint64_t now = clock_now_ns();
 
+		pause_ns = turn_pause_ns(pause_ns, rings_fill(&r->rings));
 		drain_until(r, now - HOLD_NS);
 		progress_update(&progress, 0, "%llu events, %llu lost, %.1f MiB", (unsigned long long)r->drain.events,
 				(unsigned long long)r->drain.lost, (double)trace_writer_bytes(r->writer) / (1 << 20));
@@ -89,7 +103,7 @@ static void record(struct recording *r)
 			r->ended_by = "duration";
 		if (r->ended_by)
 			break;
-		clock_sleep_ns(end_ns - now < POLL_NS ? end_ns - now : POLL_NS);
+		clock_sleep_ns(end_ns - now < pause_ns ? end_ns - now : pause_ns);
 	}
 	progress_finish(&progress);
 }
@@ -206,12 +220,21 @@ static int report(struct recording *r)
 	return EXIT_DONE;
 }
 
+/* What a busy host must not keep from us: a processor when the rings fill, and our memory. */
+static void stand_firm(void)
+{
+	if (turn_take() == TURN_PLAIN)
+		warn("neither SCHED_RR nor nice -20 is allowed: on a busy host events may be lost (and counted)");
+	turn_lock_memory();
+}
+
 static int run(struct recording *r)
 {
 	int rc = prepare(r);
 
 	if (rc)
 		return rc;
+	stand_firm();
 	if (r->command) {
 		rc = tracee_start(&r->child);
 		if (rc)

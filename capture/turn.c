@@ -1,0 +1,40 @@
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+#include "capture/turn.h"
+
+#define PAUSE_MIN_NS 1000000ULL
+#define PAUSE_MAX_NS 10000000ULL /* rare visits are cheap ones */
+#define FILL_AIM 0.125
+
+enum turn turn_take(void)
+{
+	struct sched_param lowest = {.sched_priority = 1};
+
+	if (!sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &lowest))
+		return TURN_REALTIME;
+	return setpriority(PRIO_PROCESS, 0, -20) ? TURN_PLAIN : TURN_NICE;
+}
+
+void turn_lock_memory(void)
+{
+	struct rlimit limit;
+
+	/* Under a limit the program would run out of memory that it may have. What cannot be locked is not: that is no reason to stop. */
+	if (getrlimit(RLIMIT_MEMLOCK, &limit) || limit.rlim_cur != RLIM_INFINITY)
+		return;
+	if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT))
+		return;
+}
+
+uint64_t turn_pause_ns(uint64_t last_pause_ns, double fill)
+{
+	double pause = fill > 0 ? (double)last_pause_ns * FILL_AIM / fill : (double)PAUSE_MAX_NS;
+
+	if (pause > 2.0 * (double)last_pause_ns) /* one quiet moment does not tell of the next */
+		pause = 2.0 * (double)last_pause_ns;
+	if (pause < (double)PAUSE_MIN_NS)
+		return PAUSE_MIN_NS;
+	return pause > (double)PAUSE_MAX_NS ? PAUSE_MAX_NS : (uint64_t)pause;
+}
