@@ -144,7 +144,11 @@ static enum small_form small_form(int nr)
 {
 	const struct call *c = &calls[nr];
 
-	if ((c->shape != SHAPE_FD && c->shape != SHAPE_CLOSE) || nr > 255 || c->flags || c->mode || c->arg)
+	if ((c->shape != SHAPE_FD && c->shape != SHAPE_CLOSE) || nr > 255 || c->flags || c->mode)
+		return SMALL_NOT;
+	if (c->offset == A1 && c->arg == A2 && !c->length)
+		return SMALL_SEEK;
+	if (c->arg)
 		return SMALL_NOT;
 	if (!c->length && !c->offset)
 		return c->special == CALL_AT_POSITION ? SMALL_POSITION : SMALL_DESCRIPTOR;

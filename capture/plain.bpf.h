@@ -73,6 +73,8 @@ static __always_inline bool write_small(void *ring, const struct plain *p, __u8 
 	e->file = p->id;
 	if (form == SMALL_OFFSET)
 		e->offset = p->regs->r10;
+	else if (form == SMALL_SEEK)
+		e->offset = p->regs->si;
 	else
 		e->offset = p->file ? LOAD(p->file, f_pos) : -1;
 	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);

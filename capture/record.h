@@ -57,6 +57,7 @@ enum small_form {
 	SMALL_DESCRIPTOR, /* the descriptor */
 	SMALL_POSITION,	  /* and the length in argument 2, at the descriptor's position */
 	SMALL_OFFSET,	  /* and the length in argument 2, at the offset in argument 3 */
+	SMALL_SEEK,	  /* and argument 2, with the offset in argument 1 */
 };
 
 struct call_config {
@@ -180,7 +181,7 @@ struct rec_small {
 	__s32 result, fd;
 	__u32 length;	/* argument 2 */
 	struct rec_id file;
-	__s64 offset; /* argument 3, or the descriptor's position after the call: enum small_form */
+	__s64 offset; /* argument 1 or 3, or the descriptor's position after the call: enum small_form */
 };
 
 struct rec_wide {

@@ -71,7 +71,7 @@ static const struct rec_head *widened(const struct rec_small *s, uint32_t cpu, s
 	e->duration_lo = s->duration;
 	e->duration_hi = 0;
 	e->arg[0] = (uint64_t)s->fd;
-	e->arg[1] = 0;
+	e->arg[1] = (uint64_t)s->offset;
 	e->arg[2] = s->length;
 	e->arg[3] = (uint64_t)s->offset;
 	e->result = s->result;

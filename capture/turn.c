@@ -10,9 +10,9 @@
 
 enum turn turn_take(void)
 {
-	struct sched_param lowest = {.sched_priority = 1};
+	struct sched_param low = {.sched_priority = 2}; /* a program that spins at the lowest one does not keep us from the processor */
 
-	if (!sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &lowest))
+	if (!sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &low))
 		return TURN_REALTIME;
 	return setpriority(PRIO_PROCESS, 0, -20) ? TURN_PLAIN : TURN_NICE;
 }

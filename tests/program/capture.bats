@@ -141,7 +141,7 @@ SQL
 	generator=$!
 	started=$generator
 	until grep -qs ready "$dir/ready"; do sleep 0.05; done
-	record -p $generator --ring-size 64k
+	record -p $generator --ring-size 256k
 	kill -STOP $recorder
 	kill -USR1 $generator
 	wait $generator
