@@ -1,9 +1,11 @@
 #!/bin/sh
-# Installs the Debian packages of tests/packages that are missing. Needs root only when something is missing.
+# Installs the Debian packages of tests/packages (or of the lists that are named) that are missing. Needs root only when something is missing.
 set -eu
 cd "$(dirname "$0")/.."
+[ $# -gt 0 ] || set -- tests/packages
 missing=
-for package in $(grep -v '^#' tests/packages); do
+# shellcheck disable=SC2013 # no spaces in names
+for package in $(grep -hv "^#" "$@"); do
 	case "$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null || :)" in
 	'install ok installed') ;;
 	*) missing="$missing $package" ;;

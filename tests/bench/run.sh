@@ -3,7 +3,7 @@
 # interleaved, with median and spread; none asserts an absolute time. Exit 77: not possible here, with the reason.
 set -eu
 cd "$(dirname "$0")/../.."
-sh tests/deps.sh
+sh tests/deps.sh tests/packages tests/bench/packages
 make -s -j"$(nproc)" all
 [ $# -gt 0 ] || set -- tests/bench/*.sh
 rc=0
