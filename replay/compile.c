@@ -67,7 +67,7 @@ uint32_t compile_lane(struct compiler *c)
 		if (t->lane == PLAN_NONE) {
 			t->lane = new_lane(c, c->ev->thread);
 			if (t->fork_lane != PLAN_NONE) {
-				order_after(c->order, t->lane, t->fork_lane, t->fork_sequence);
+				order_after(c->order, t->lane, t->fork_lane, t->fork_sequence, 0);
 				c->plan->lane[t->lane].creator = (struct plan_edge){.lane = t->fork_lane, .sequence = t->fork_sequence};
 				c->lane[t->lane].last_end_ns = t->fork_ns;
 			}
@@ -401,17 +401,6 @@ static void event(struct compiler *c, const struct trace_event *ev)
 	}
 }
 
-static void residency(struct compiler *c, const struct trace_residency *r)
-{
-	uint32_t object = r->file < c->model.files_room ? model_object_of(&c->model, r->file) : 0;
-
-	/* What a recording left behind is no starting state, and of a run with gaps nobody knows which pages. */
-	if (!object || r->absent_pages || !r->pages || (r->bits & TRACE_RESIDENCY_END))
-		return;
-	c->resident = grow(c->resident, &c->resident_room, c->resident_n + 1, sizeof(*c->resident));
-	c->resident[c->resident_n++] = (struct plan_resident){.path = object, .first_page = r->first_page, .pages = r->pages};
-}
-
 static void record(struct compiler *c, const struct trace_record *r)
 {
 	switch (r->type) {
@@ -425,7 +414,10 @@ static void record(struct compiler *c, const struct trace_record *r)
 	case TRACE_THREAD: compile_record_thread(c, &r->thread); break;
 	case TRACE_FD: compile_record_fd(c, &r->fd); break;
 	case TRACE_EVENT: event(c, &r->event); break;
-	case TRACE_RESIDENCY: residency(c, &r->residency); break;
+	case TRACE_RESIDENCY: compile_record_residency(c, &r->residency); break;
+	case TRACE_WAKE: compile_record_wake(c, &r->wake); break;
+	case TRACE_HOLE: compile_record_hole(c, &r->hole); break;
+	case TRACE_CONTENT: compile_record_content(c, &r->content); break;
 	case TRACE_LOSS: c->plan->lost += r->loss.count; break;
 	default: break;
 	}
@@ -474,6 +466,8 @@ static void release(struct compiler *c)
 	free(c->slot_lane);
 	free(c->xattr);
 	free(c->resident);
+	free(c->hole);
+	free(c->content);
 	map_release(&c->clones);
 	map_release(&c->by_tid);
 	map_release(&c->living);

@@ -23,7 +23,7 @@ static void add_entry(struct listing *l, uint32_t object, size_t length)
 	struct compiler *c = l->c;
 	const struct object *o = &c->model.object[object];
 	uint32_t *seen = map_put(&l->entry_of, object);
-	struct plan_entry e = {.path = texts_add(&c->strings, l->path, length), .same_as = PLAN_NONE, .mode = o->mode};
+	struct plan_entry e = {.path = texts_add(&c->strings, l->path, length), .same_as = PLAN_NONE, .mode = o->mode, .stored_ratio = 1};
 
 	if (o->kind == OBJECT_DIRECTORY)
 		e.mode |= S_IFDIR;
@@ -160,6 +160,7 @@ void compile_finish(struct compiler *c)
 	add_missing(&start);
 	finish_opens(c, &start);
 	finish_attributes(c, &start);
+	compile_finish_contents(c, start.entry, &start.entry_of);
 	list_directory(&final, OBJECT_ROOT, 0);
 	p->start = start.entry;
 	p->start_n = (uint32_t)start.n;

@@ -45,6 +45,19 @@ void compile_record_thread(struct compiler *c, const struct trace_thread *thread
 	*map_put(&c->by_tid, thread->tid) = thread->id;
 }
 
+void compile_record_wake(struct compiler *c, const struct trace_wake *wake)
+{
+	const struct thread *waker, *wakee;
+
+	if (wake->waker >= c->threads_room || wake->wakee >= c->threads_room)
+		return;
+	waker = &c->thread[wake->waker];
+	wakee = &c->thread[wake->wakee];
+	/* Who has done nothing yet begins after its creator anyway. */
+	if (waker->lane != PLAN_NONE && wakee->lane != PLAN_NONE)
+		order_woken(c->order, wakee->lane, waker->lane, wake->at_ns);
+}
+
 void compile_record_fd(struct compiler *c, const struct trace_fd *fd)
 {
 	uint32_t object = fd->file < c->model.files_room ? model_object_of(&c->model, fd->file) : 0, slot, *known;

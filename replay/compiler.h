@@ -35,6 +35,11 @@ struct mapping {
 	bool writable;
 };
 
+struct content { /* of a file */
+	float zero_ratio, stored_ratio;
+	bool known;
+};
+
 struct start_open {
 	uint32_t slot, object, flags;
 	int64_t position;
@@ -69,6 +74,10 @@ struct compiler {
 	size_t xattrs_n, xattrs_room;
 	struct plan_resident *resident; /* path holds the object until the end */
 	size_t resident_n, resident_room;
+	struct plan_hole *hole; /* entry holds the file until the end */
+	size_t holes_n, holes_room;
+	struct content *content; /* by file */
+	size_t contents_room;
 	uint64_t number; /* of the event */
 	uint64_t first_begin_ns, last_end_ns;
 	/* the current event */
@@ -131,5 +140,11 @@ void compile_use_slot(struct compiler *c, uint32_t lane, uint32_t slot);
 
 void compile_record_thread(struct compiler *c, const struct trace_thread *thread);
 void compile_record_fd(struct compiler *c, const struct trace_fd *fd);
+void compile_record_wake(struct compiler *c, const struct trace_wake *wake);
+void compile_record_residency(struct compiler *c, const struct trace_residency *residency);
+void compile_record_hole(struct compiler *c, const struct trace_hole *hole);
+void compile_record_content(struct compiler *c, const struct trace_content *content);
+/* Gives the entries of the starting state their holes and contents. entry_of: object -> entry + 1. */
+void compile_finish_contents(struct compiler *c, struct plan_entry *entry, const struct map *entry_of);
 
 void compile_finish(struct compiler *c);

@@ -3,7 +3,10 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { RING = 1024 }; /* ends of the newest operations of a lane */
+enum {
+	RING = 1024, /* ends of the newest operations of a lane */
+	AFTERS = 16, /* wake-ups of a lane that does nothing to files */
+};
 
 struct access {
 	uint32_t lane, sequence;
@@ -27,11 +30,17 @@ static inline struct access *items(struct accesses *list)
 	return list->many ? list->many : &list->one;
 }
 
+struct after {
+	uint64_t from_ns;
+	uint32_t lane, sequence;
+};
+
 struct lane {
 	uint64_t *end_ns; /* ring, by sequence */
 	uint32_t newest;
 	struct map waited; /* other lane -> sequence already waited for */
-	uint32_t after_lane, after_sequence;
+	struct after *after; /* what its next operations come after */
+	size_t afters, afters_room;
 };
 
 struct touch {
@@ -76,6 +85,7 @@ void order_free(struct order *o)
 	}
 	for (size_t i = 0; i < o->lanes; i++) {
 		free(o->lane[i].end_ns);
+		free(o->lane[i].after);
 		map_release(&o->lane[i].waited);
 	}
 	free(o->resource);
@@ -91,8 +101,6 @@ static struct lane *lane_of(struct order *o, uint32_t lane)
 		size_t room = o->lanes;
 
 		o->lane = grow(o->lane, &room, (size_t)lane + 1, sizeof(*o->lane));
-		for (size_t i = o->lanes; i < room; i++)
-			o->lane[i].after_lane = PLAN_NONE;
 		o->lanes = room;
 	}
 	return &o->lane[lane];
@@ -221,13 +229,39 @@ void order_newest(struct order *o, uint32_t lane)
 		add_edge(o, lane, newest_before(&o->lane[lane], o->begin_ns));
 }
 
-void order_after(struct order *o, uint32_t lane, uint32_t other, uint32_t sequence)
+void order_after(struct order *o, uint32_t lane, uint32_t other, uint32_t sequence, uint64_t from_ns)
 {
-	struct lane *l = lane_of(o, lane);
+	struct lane *l;
 
 	lane_of(o, other);
-	l->after_lane = other;
-	l->after_sequence = sequence;
+	l = lane_of(o, lane);
+	if (l->afters == AFTERS)
+		memmove(l->after, l->after + 1, --l->afters * sizeof(*l->after));
+	l->after = grow(l->after, &l->afters_room, l->afters + 1, sizeof(*l->after));
+	l->after[l->afters++] = (struct after){.from_ns = from_ns, .lane = other, .sequence = sequence};
+}
+
+void order_woken(struct order *o, uint32_t lane, uint32_t other, uint64_t from_ns)
+{
+	uint32_t sequence;
+
+	if (o->mode != ORDER_RESOURCE || other >= o->lanes || !o->lane[other].end_ns)
+		return;
+	sequence = newest_before(&o->lane[other], from_ns);
+	if (sequence)
+		order_after(o, lane, other, sequence, from_ns);
+}
+
+static void come_after(struct order *o, struct lane *l)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < l->afters; i++)
+		if (l->after[i].from_ns <= o->begin_ns)
+			add_edge(o, l->after[i].lane, l->after[i].sequence);
+		else
+			l->after[kept++] = l->after[i];
+	l->afters = kept;
 }
 
 void order_drop(struct order *o)
@@ -317,10 +351,8 @@ uint32_t order_end(struct order *o, uint32_t sequence, uint64_t end_ns, const st
 	}
 	if (o->mode == ORDER_TEMPORAL && o->last.lane != PLAN_NONE)
 		add_edge(o, o->last.lane, o->last.sequence);
-	if (l->after_lane != PLAN_NONE) {
-		add_edge(o, l->after_lane, l->after_sequence);
-		l->after_lane = PLAN_NONE;
-	}
+	if (l->afters)
+		come_after(o, l);
 	reduce(o, l);
 	if (!l->end_ns)
 		l->end_ns = calloc(RING, sizeof(*l->end_ns));

@@ -31,6 +31,7 @@ void plan_release(struct plan *p)
 	free(p->open);
 	free(p->xattr);
 	free(p->resident);
+	free(p->hole);
 	for (int i = 0; i < TRACE_CLASS_COUNT; i++)
 		free(p->recorded[i]);
 	spool_release(&p->spool_op);

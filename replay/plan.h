@@ -88,7 +88,15 @@ struct plan_entry {
 	uint32_t bits;
 	uint32_t mode; /* type and permissions; type is S_IFREG, S_IFDIR or S_IFLNK */
 	uint64_t size;
-	uint64_t xattr_size;
+	uint32_t first_hole, holes; /* of plan.hole */
+	float zero_ratio;   /* of its data: pages of zeros */
+	float stored_ratio; /* what the other pages compress to; 1: cannot be compressed */
+};
+
+struct plan_hole { /* a part of a file without storage */
+	uint32_t entry; /* of the starting state */
+	uint64_t offset, bytes;
+	uint64_t data_bytes; /* so many of them have storage, it is not known which */
 };
 
 /* A descriptor that is open when the clock starts. */
@@ -137,6 +145,8 @@ struct plan {
 	uint32_t xattr_n;
 	struct plan_resident *resident;
 	uint32_t resident_n;
+	struct plan_hole *hole; /* by entry */
+	uint32_t holes_n;
 	uint32_t slots, maps;
 	/* facts of the recording */
 	uint64_t events, first_begin_ns, recorded_elapsed_ns, lost;

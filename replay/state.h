@@ -27,11 +27,22 @@ struct state_work {
 	uint64_t pool_bytes;
 	_Atomic uint64_t done;
 	const _Atomic _Bool *stop;
+	_Atomic uint32_t next; /* entry, for the threads that share the work */
+	_Atomic int failed;    /* the first failure, whose thread fills in error */
 	struct state_error error;
 };
 int state_create(struct state_work *w);
-/* Every name, type, size and link, and that what must not exist does not. */
+/* Every name, type, size, mode, link and attribute, and that what must not exist does not. */
 int state_verify(struct state_work *w);
+
+/* For the parts of the starting state: keeps the first failure. Returns code. */
+int state_fail(struct state_work *w, const char *path, const char *what, int code);
+/* Calls one for each entry of the starting state, from several threads; a thread takes neighbours of one directory together. */
+int state_each(struct state_work *w, int (*one)(struct state_work *w, const struct plan_entry *e));
+/* Writes what the entry's file holds: holes, zeros, data as compressible as recorded. 0 or -errno. */
+int state_fill(struct state_work *w, int fd, const struct plan_entry *e);
+/* Bytes of storage that the entry's file takes. */
+uint64_t state_stored_bytes(const struct plan *plan, const struct plan_entry *e);
 
 /* Compares what is there with the final tree of the plan. */
 struct tree_difference {

@@ -84,6 +84,37 @@ names() { (cd root && find . -mindepth 1 | LC_ALL=C sort); }
 	[ "$(stat -c %b root/d/a)" -ge 5856 ]
 }
 
+@test "holes are holes, and data is as compressible as recorded" {
+	build <<-'EOT'
+		thread 1 tid=10
+		file 1 ino=1 mode=0100644 size=8388608 path="/d/text"
+		content file=1 sampled=1000000 zero=250000 stored=375000
+		file 2 ino=2 mode=0100644 size=10485760 path="/d/sparse"
+		hole file=2 offset=1048576 bytes=8388608
+		file 3 ino=3 mode=0100644 size=67108864 path="/d/scattered"
+		hole file=3 offset=0 bytes=67108864 data=8388608
+		file 4 ino=4 mode=0100644 size=5000 path="/d/end"
+		hole file=4 offset=4096 bytes=4096
+		1 1 newfstatat file=1 path="/d/text"
+		2 1 newfstatat file=2 path="/d/sparse"
+		3 1 newfstatat file=3 path="/d/scattered"
+		4 1 newfstatat file=4 path="/d/end"
+	EOT
+	run -0 "$iorig" replay t.iotrace --plan-only --json
+	# 8 MiB, 2 of 10 MiB, 8 of 64 MiB, a page.
+	jq -e '.need_bytes == (18 * 1048576 + 4096)' <<<"$output"
+	good
+	# A quarter of the pages are zeros; the rest halves.
+	zero=$(split -b 4096 --filter 'tr -d "\0" | wc -c' root/d/text | grep -c '^0$')
+	[ "$zero" -gt 430 ] && [ "$zero" -lt 600 ]
+	packed=$(zstd -1 -q -c root/d/text | wc -c)
+	[ "$packed" -gt 2900000 ] && [ "$packed" -lt 3500000 ]
+	[ "$(stat -c %s root/d/sparse root/d/scattered root/d/end | xargs)" = "10485760 67108864 5000" ]
+	# Many extents take a block of their own.
+	allocated=$(stat -c %b root/d/sparse root/d/scattered root/d/end | awk '{ print int($1 / 128) }' | xargs)
+	[ "$allocated" = "32 128 0" ] || { echo "$allocated"; false; }
+}
+
 @test "files that are only told of are there, with their size and without data" {
 	build <<-'EOF'
 		thread 1 tid=10
@@ -382,6 +413,25 @@ dependent() {
 		echo '6 1 ftruncate fd=3 file=1 length=10'
 		echo '7 2 pread64 fd=5 file=1 offset=0 length=100 = 10'
 	} | sed 's/^3 2 mkdir/2.5 2 openat path="\/big" file=1 = 5\n&/' | build
+}
+
+@test "a thread that was woken goes on after what its waker had done" {
+	# Thread 2 looks at another file than the one that thread 1 was busy with; only the wake-up tells that it waited for it.
+	{
+		echo 'thread 1 tid=1'
+		echo 'thread 2 tid=2'
+		echo 'file 1 mode=0100644 bits=created path="/big"'
+		echo '0.1 1 openat path="/big" file=1 flags=O_RDWR|O_CREAT mode=0644 bits=created = 3'
+		echo '0.2 2 newfstatat path="/none1" = -ENOENT'
+		for i in $(seq 1 60); do echo "1.$((1000 + i)) 1 pwrite64 fd=3 file=1 offset=$((i << 20)) length=1048576 = 1048576"; done
+		echo 'wake at=2 waker=1 wakee=2'
+		echo '3 2 newfstatat path="/none2" = -ENOENT'
+	} | build
+	run -0 "$iorig" replay t.iotrace --plan-only --json
+	jq -e '.edges == 1' <<<"$output"
+	good
+	run -0 "$iorig" replay t.iotrace --plan-only --json --order thread
+	jq -e '.edges == 0' <<<"$output"
 }
 
 @test "an operation waits for what it needs from another thread, and only --order thread does not" {
@@ -719,6 +769,10 @@ paced() {
 	run -1 --separate-stderr "$iorig" replay t.iotrace --root root --prepared
 	[[ $stderr == *"has another size than in the starting state: /d/f"* ]]
 	truncate -s 5000 root/d/f
+	chmod 600 root/d/f
+	run -1 --separate-stderr "$iorig" replay t.iotrace --root root --prepared
+	[[ $stderr == *"has another mode than in the starting state: /d/f: Invalid argument" ]]
+	chmod 644 root/d/f
 	run -0 --separate-stderr "$iorig" replay t.iotrace --root root --prepared --cache hot -o run
 	[ "$(names)" = ./d ]
 	run -0 --separate-stderr "$iorig" replay t.iotrace --root "$(mkdir c && echo c)" --clean
