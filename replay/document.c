@@ -173,8 +173,9 @@ json_t *run_document(const struct run_report *r)
 	json_object_set_new(d, "tree", tree(r));
 	json_object_set_new(d, "lateness_ns", lateness(r->totals->lateness));
 	json_object_set_new(d, "service_lat_ns", strcmp(r->timing, "schedule") || !r->totals->service ? json_null() : quantiles(r->totals->service));
-	json_object_set_new(d, "self", json_pack("{s:f, s:f, s:I, s:i}", "ns_per_op", r->ns_per_op, "cpu_s", r->cpu_s, "rss_bytes",
-						 (json_int_t)r->rss_bytes, "threads", (int)r->run->threads));
+	json_object_set_new(d, "self", json_pack("{s:f, s:f, s:I, s:I, s:I, s:i}", "ns_per_op", r->ns_per_op, "cpu_s", r->cpu_s, "rss_bytes",
+						 (json_int_t)r->memory.peak_bytes, "rss_anonymous_bytes", (json_int_t)r->memory.anonymous_bytes,
+						 "rss_mapped_bytes", (json_int_t)r->memory.mapped_bytes, "threads", (int)r->run->threads));
 	json_object_set_new(d, "cache", json_pack("{s:s, s:o}", "requested", r->cache, "achieved_resident_ratio",
 						  r->resident_ratio < 0 ? json_null() : json_real(r->resident_ratio)));
 	json_object_set(d, "system", r->system);

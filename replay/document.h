@@ -18,7 +18,8 @@ struct run_report {
 	char started[32];
 	const char *timing, *order, *engine, *cache;
 	double speed, max_mismatch_percent, resident_ratio, ns_per_op, cpu_s;
-	uint64_t sync_ns, rss_bytes, prepare_ns, compile_ns;
+	uint64_t sync_ns, prepare_ns, compile_ns;
+	struct system_memory memory;
 	json_t *system; /* borrowed */
 };
 

@@ -130,6 +130,8 @@ void lane_run(struct lane *l)
 	for (uint32_t i = 0; i < l->plan->chunks; i++) {
 		const struct plan_chunk *c = &l->plan->chunk[i];
 
+		if (!run->dry && plan_fetch(run->plan, c))
+			at.tick = tick_now();
 		if (!loop(l, run->plan->op + c->first, run->plan->op + c->first + c->count, &at))
 			break;
 	}

@@ -114,6 +114,21 @@ static void follow_link(struct walk *w, uint32_t link)
 	walk(w, target);
 }
 
+static bool is_guess(const struct model *m, uint32_t object)
+{
+	return object != OBJECT_UNKNOWN && object != OBJECT_ABSENT && m->object[object].kind == OBJECT_FILE &&
+	       m->object[object].bits & OBJECT_GUESSED;
+}
+
+static uint32_t guessed_directory(struct model *m, uint32_t object)
+{
+	struct object *o = &m->object[object];
+
+	o->kind = OBJECT_DIRECTORY;
+	o->bits &= (uint8_t)~OBJECT_GUESSED;
+	return object;
+}
+
 /* One component; last: it is the final one of the whole path. Returns false when the walk is over. */
 static bool step(struct walk *w, const char *text, size_t n, bool last)
 {
@@ -135,6 +150,9 @@ static bool step(struct walk *w, const char *text, size_t n, bool last)
 		object = to->object;
 		name = to->name;
 	}
+	/* Of something that was only seen to be there it is known now that it is a directory. */
+	if (!last && is_guess(m, object))
+		object = w->must_exist ? guessed_directory(m, object) : OBJECT_UNKNOWN;
 	if (object == OBJECT_UNKNOWN && name && !last && w->must_exist) {
 		object = model_new_object(m, OBJECT_DIRECTORY, 0755);
 		model_existed(m, name, object);

@@ -1,6 +1,9 @@
 #include "replay/plan.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
 
 uint64_t plan_event(const struct plan *p, const struct plan_lane *lane, const struct plan_op *op)
 {
@@ -39,4 +42,77 @@ void plan_release(struct plan *p)
 	spool_release(&p->spool_args);
 	spool_release(&p->spool_edge);
 	*p = (struct plan){0};
+}
+
+/* ---- in memory ------------------------------------------------------------------------------------------------------------- */
+
+enum { PARTS = 3, READ_BYTES = 1 << 20 };
+
+/* What lanes read while they run. */
+static void parts_of(const struct plan *p, const struct spool *part[PARTS])
+{
+	part[0] = &p->spool_op;
+	part[1] = &p->spool_args;
+	part[2] = &p->spool_edge;
+}
+
+static uint64_t running_bytes(const struct plan *p)
+{
+	return p->spool_op.map_bytes + p->spool_args.map_bytes + p->spool_edge.map_bytes;
+}
+
+bool plan_is_small(const struct plan *p)
+{
+	return running_bytes(p) <= PLAN_SMALL_BYTES;
+}
+
+/* Into the page cache without being mapped. */
+static void read_all(const struct spool *part)
+{
+	char *buffer = malloc(READ_BYTES);
+
+	for (off_t at = 0; buffer && at < (off_t)part->map_bytes; at += READ_BYTES)
+		if (pread(part->fd, buffer, READ_BYTES, at) <= 0)
+			break;
+	free(buffer);
+}
+
+void plan_keep(const struct plan *p)
+{
+	const struct spool *part[PARTS];
+	struct sysinfo box;
+	bool fits = !sysinfo(&box) && running_bytes(p) < (uint64_t)box.totalram * box.mem_unit / 8;
+
+	parts_of(p, part);
+	for (int i = 0; i < PARTS; i++) {
+		if (!part[i]->map)
+			continue;
+		if (plan_is_small(p))
+			madvise(part[i]->map, part[i]->map_bytes, MADV_POPULATE_READ);
+		else if (fits)
+			read_all(part[i]);
+		else
+			madvise(part[i]->map, part[i]->map_bytes, MADV_WILLNEED);
+	}
+}
+
+void plan_forget(const struct plan *p)
+{
+	const struct spool *part[PARTS];
+
+	parts_of(p, part);
+	for (int i = 0; i < PARTS; i++)
+		if (part[i]->map)
+			madvise(part[i]->map, part[i]->map_bytes, MADV_DONTNEED);
+}
+
+bool plan_fetch(const struct plan *p, const struct plan_chunk *c)
+{
+	const uint64_t page = 4096;
+	uintptr_t from = (uintptr_t)(p->op + c->first) & ~(page - 1), to = (uintptr_t)(p->op + c->first + c->count);
+
+	if (plan_is_small(p))
+		return false;
+	madvise((void *)from, to - from, MADV_POPULATE_READ);
+	return true;
 }

@@ -185,4 +185,17 @@ static inline uint64_t plan_bytes(const struct plan *p)
 /* The number in the trace of an operation of that lane. */
 uint64_t plan_event(const struct plan *p, const struct plan_lane *lane, const struct plan_op *op);
 
+/*
+ * A plan may be larger than memory. A small one is mapped for good before the clock starts; of a larger one the page cache holds what
+ * it can, and only a window is mapped: a lane fetches a chunk before it begins it, and what was passed is forgotten from time to time.
+ */
+#define PLAN_SMALL_BYTES (24ULL << 20)
+#define PLAN_WINDOW_BYTES (8ULL << 20)
+bool plan_is_small(const struct plan *plan);
+void plan_keep(const struct plan *plan);
+/* Unmaps all pages; those that are still needed come back from the page cache. */
+void plan_forget(const struct plan *plan);
+/* Maps the pages of a chunk. True: that took time. */
+bool plan_fetch(const struct plan *plan, const struct plan_chunk *chunk);
+
 void plan_release(struct plan *plan);

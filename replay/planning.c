@@ -1,6 +1,7 @@
 /* The plan of a session: compiled from the trace. */
 #include <errno.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -56,6 +57,7 @@ int session_plan(struct session *s)
 	error = *trace_reader_error(reader);
 	s->plan.call_gap_ns = call_gap_ns(trace_reader_trailer(reader));
 	trace_reader_close(reader);
+	malloc_trim(0); /* the replay needs little of what the compiler did */
 	s->report.compile_ns = clock_now_ns() - began;
 	if (stop_requested())
 		return session_interrupted();

@@ -5,7 +5,6 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
-#include <sys/sysinfo.h>
 #include <time.h>
 
 #include "lib/cleanup.h"
@@ -149,23 +148,6 @@ static int look_phase(void *context)
 	return 0;
 }
 
-/* The plan itself must be in memory, whatever was dropped. */
-static void keep_plan(const struct plan *p)
-{
-	const struct spool *parts[] = {&p->spool_op, &p->spool_args, &p->spool_edge};
-	struct sysinfo box;
-	uint64_t bytes = 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
-		bytes += parts[i]->map_bytes;
-	if (sysinfo(&box))
-		return;
-	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
-		if (parts[i]->map)
-			madvise(parts[i]->map, parts[i]->map_bytes,
-				bytes < (uint64_t)box.totalram * box.mem_unit / 8 ? MADV_POPULATE_READ : MADV_WILLNEED);
-}
-
 int session_set_cache(struct session *s)
 {
 	int rc = 0;
@@ -180,6 +162,7 @@ int session_set_cache(struct session *s)
 	if (s->cache != CACHE_COLD)
 		session_in_sandbox(s, fill_phase, "cache", 0, NULL);
 	session_in_sandbox(s, look_phase, "cache", 0, NULL);
-	keep_plan(&s->plan);
+	/* The plan itself must be in memory, whatever was dropped. */
+	plan_keep(&s->plan);
 	return stop_requested() ? session_interrupted() : EXIT_DONE;
 }

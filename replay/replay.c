@@ -112,10 +112,24 @@ static uint64_t done_so_far(const struct session *s)
 	return n;
 }
 
+/* Waits for the next round of watching; a short run must not wait for its watcher. */
+static void doze(struct session *s, const struct sandbox *box, uint64_t *forgot)
+{
+	const struct plan *p = &s->plan;
+
+	for (int i = 0; i < 20 && !box->done; i++) {
+		nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+		if (!plan_is_small(p) && (done_so_far(s) - *forgot) * plan_bytes(p) / p->ops > PLAN_WINDOW_BYTES) {
+			*forgot = done_so_far(s);
+			plan_forget(p);
+		}
+	}
+}
+
 static void watch(struct session *s, struct sandbox *box)
 {
 	struct progress progress;
-	uint64_t before = 0, before_ns = clock_now_ns();
+	uint64_t before = 0, before_ns = clock_now_ns(), forgot = 0;
 	double rate = 0;
 
 	progress_start(&progress, "replay", s->plan.ops);
@@ -136,9 +150,8 @@ static void watch(struct session *s, struct sandbox *box)
 			before_ns = now;
 		}
 		progress_update(&progress, n, "%.0f ops/s, %llu unexpected", rate, (unsigned long long)s->totals.mismatched);
-		/* A short run must not wait for its watcher. */
-		for (int i = 0; i < 20 && !box->done; i++)
-			nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+		system_memory_peak(&s->memory);
+		doze(s, box, &forgot);
 	}
 	progress_finish(&progress);
 }
@@ -160,13 +173,15 @@ static double cpu_seconds(void)
 static int replay(struct session *s)
 {
 	struct system_sample before, after;
-	struct rusage usage;
 	struct sandbox box;
 	double cpu_s;
 	uint64_t began;
 	int rc;
 
 	s->report.ns_per_op = run_rehearse(&s->run);
+	if (!plan_is_small(&s->plan))
+		plan_forget(&s->plan); /* what the rehearsal went through */
+	system_memory_begin(&s->memory);
 	system_disks_find(&s->disks, s->root_fd);
 	system_sample(&before, &s->disks);
 	clock_iso(s->report.started);
@@ -175,6 +190,7 @@ static int replay(struct session *s)
 	if (!rc) {
 		watch(s, &box);
 		rc = sandbox_join(&box);
+		system_memory_peak(&s->memory);
 	}
 	s->report.cpu_s = cpu_seconds() - cpu_s;
 	if (stop_requested())
@@ -187,8 +203,7 @@ static int replay(struct session *s)
 	s->report.sync_ns = clock_now_ns() - began;
 	system_sample(&after, &s->disks);
 	s->report.system = system_document(&before, &after, s->peak_dirty_bytes);
-	getrusage(RUSAGE_SELF, &usage);
-	s->report.rss_bytes = (uint64_t)usage.ru_maxrss * 1024;
+	s->report.memory = s->memory;
 	rc = session_in_sandbox(s, tree_phase, "compare", 0, NULL);
 	return rc ? fail(EXIT_FAILED, "--root %s: cannot read the final tree: %s", opt.root, strerror(-rc)) : EXIT_DONE;
 }

@@ -28,6 +28,7 @@ struct session {
 	struct run_report report;
 	struct system_disks disks;
 	uint64_t peak_dirty_bytes;
+	struct system_memory memory;
 	double resident_ratio;
 	enum replay_cache cache;
 	enum replay_timing timing;

@@ -139,6 +139,37 @@ uint64_t system_dirty_bytes(void)
 	return sum * 1024;
 }
 
+void system_memory_begin(struct system_memory *m)
+{
+	FILE *f = fopen("/proc/self/clear_refs", "we");
+
+	*m = (struct system_memory){0};
+	if (f) {
+		fputs("5", f);
+		fclose(f);
+	}
+}
+
+void system_memory_peak(struct system_memory *m)
+{
+	unsigned long long kib, anonymous = 0, mapped = 0;
+	char line[256];
+	FILE *f = fopen("/proc/self/status", "re");
+
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "VmHWM: %llu", &kib) == 1)
+			m->peak_bytes = kib * 1024;
+		else if (sscanf(line, "RssAnon: %llu", &kib) == 1)
+			anonymous = kib * 1024;
+		else if (sscanf(line, "RssFile: %llu", &kib) == 1 || sscanf(line, "RssShmem: %llu", &kib) == 1)
+			mapped += kib * 1024;
+	}
+	if (f)
+		fclose(f);
+	m->anonymous_bytes = anonymous > m->anonymous_bytes ? anonymous : m->anonymous_bytes;
+	m->mapped_bytes = mapped > m->mapped_bytes ? mapped : m->mapped_bytes;
+}
+
 json_t *system_document(const struct system_sample *before, const struct system_sample *after, uint64_t peak_dirty_bytes)
 {
 	json_t *disk = json_object();

@@ -22,6 +22,12 @@ struct system_disks { /* names in /proc/diskstats: the file system's device and 
 
 void system_disks_find(struct system_disks *disks, int root_fd);
 void system_sample(struct system_sample *s, const struct system_disks *disks);
+/* This process's resident memory at its highest: in all, by the kernel's mark; of its own, and of files and shared memory, by samples. */
+struct system_memory {
+	uint64_t peak_bytes, anonymous_bytes, mapped_bytes;
+};
+void system_memory_begin(struct system_memory *m); /* resets the kernel's mark */
+void system_memory_peak(struct system_memory *m);
 /* Dirty + Writeback of /proc/meminfo. */
 uint64_t system_dirty_bytes(void);
 /* {disk, cpu_s, peak_dirty_bytes, kernel} */

@@ -147,6 +147,18 @@ names() { (cd root && find . -mindepth 1 | LC_ALL=C sort); }
 	[ "$(names)" = "$(printf '%s\n' ./m ./m/tmp)" ]
 }
 
+@test "what was only seen to be there is a directory when something is in it" {
+	build <<-'EOF'
+		thread 1 tid=10
+		1 1 newfstatat path="/srv/mail"
+		2 1 access path="/srv/other"
+		3 1 openat path="/srv/mail/tmp/1" flags=O_CREAT|O_EXCL|O_WRONLY mode=0600 bits=created = 3
+		4 1 rename path="/srv/mail/tmp/1" path2="/srv/mail/1"
+	EOF
+	good
+	[ "$(names)" = "$(printf '%s\n' ./srv ./srv/mail ./srv/mail/1 ./srv/mail/tmp ./srv/other)" ]
+}
+
 @test "rename chains, exchanged names, directories moved with what is in them" {
 	build <<-'EOF'
 		thread 1 tid=10
