@@ -423,7 +423,7 @@ static void record(struct compiler *c, const struct trace_record *r)
 	}
 }
 
-static int open_parts(struct plan *p)
+static int open_parts(struct plan *p, const char *folder)
 {
 	struct {
 		struct spool *spool;
@@ -435,7 +435,7 @@ static int open_parts(struct plan *p)
 	int rc = 0;
 
 	for (size_t i = 0; i < sizeof(part) / sizeof(part[0]) && !rc; i++)
-		rc = spool_open(part[i].spool, part[i].bytes);
+		rc = spool_open(part[i].spool, part[i].bytes, folder);
 	return rc;
 }
 
@@ -497,7 +497,7 @@ int plan_compile(struct plan *plan, const struct record_source *source, const st
 	model_init(&c->model, &c->strings);
 	c->model.file = grow(c->model.file, &c->model.files_room, 1, sizeof(*c->model.file));
 	c->thread = grow(c->thread, &c->threads_room, 1, sizeof(*c->thread));
-	rc = c->order ? open_parts(plan) : -ENOMEM;
+	rc = c->order ? open_parts(plan, options->folder) : -ENOMEM;
 	while (!rc && (r = ahead_next(&ahead, c))) {
 		c->number = r->number;
 		record(c, &r->record);

@@ -11,6 +11,7 @@ struct record_source {
 
 struct plan_options {
 	enum order_mode order;
+	const char *folder; /* where it will be kept, see spool_open; may be NULL */
 	/* Called now and then with the number of events so far; may be NULL. */
 	void (*progress)(void *context, uint64_t events);
 	void *context;

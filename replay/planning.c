@@ -13,6 +13,7 @@
 #include "lib/progress.h"
 #include "lib/stop.h"
 #include "replay/compile.h"
+#include "replay/plan_cache.h"
 #include "replay/session.h"
 
 enum { CALL_GAP_MOST_NS = 100000 }; /* beyond: not a recorder's work */
@@ -39,13 +40,13 @@ static uint64_t call_gap_ns(const json_t *trailer)
 	return ns > 0 && ns < CALL_GAP_MOST_NS ? (uint64_t)ns : 0;
 }
 
-int session_plan(struct session *s)
+static int compile(struct session *s, const struct plan_cache *cache)
 {
 	struct trace_error error = {0};
 	struct trace_reader *reader = trace_reader_open(s->trace, &error);
 	struct record_source source = {.next = next, .string = string, .self = reader};
 	struct progress progress;
-	struct plan_options options = {.order = s->order, .progress = compile_progress, .context = &progress};
+	struct plan_options options = {.order = s->order, .folder = cache->folder, .progress = compile_progress, .context = &progress};
 	uint64_t began = clock_now_ns();
 	int rc;
 
@@ -67,10 +68,30 @@ int session_plan(struct session *s)
 		warn("%s: %s; what is there is replayed", s->trace, error.text);
 	else if (error.status != TRACE_OK)
 		return fail(EXIT_FAILED, "%s: %s", s->trace, error.text);
-	if (s->plan.lost)
+	/* A plan of half a trace is not kept: whoever replays it shall be warned. */
+	else if ((rc = plan_cache_store(cache, &s->plan, s->report.compile_ns)))
+		warn("the plan could not be kept in %s: %s", cache->folder, strerror(-rc));
+	return EXIT_DONE;
+}
+
+int session_plan(struct session *s)
+{
+	static const char *const orders[] = {"resource", "thread", "temporal"};
+	struct plan_cache cache;
+	uint64_t began = clock_now_ns();
+	int rc = EXIT_DONE;
+
+	plan_cache_open(&cache, s->opt.plan_cache, s->sha256, orders[s->order]);
+	s->plan_was_cached = plan_cache_load(&cache, &s->plan);
+	if (s->plan_was_cached)
+		s->report.compile_ns = clock_now_ns() - began;
+	else
+		rc = compile(s, &cache);
+	plan_cache_release(&cache);
+	if (!rc && s->plan.lost)
 		warn("%s: %llu events were lost while it was recorded; results may differ for that", s->trace,
 		     (unsigned long long)s->plan.lost);
-	return EXIT_DONE;
+	return rc;
 }
 
 /* ---- --plan-only ------------------------------------------------------------------------------------------------------------- */
@@ -89,14 +110,15 @@ static json_t *plan_document(const struct session *s)
 	struct state_need need = state_need(p);
 	uint64_t seconds_ns = s->report.compile_ns ? s->report.compile_ns : 1;
 
-	return json_pack("{s:s, s:{s:s, s:s, s:I, s:I}, s:I, s:I, s:I, s:f, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:{s:I, s:f, s:I}}", "schema",
+	return json_pack("{s:s, s:{s:s, s:s, s:I, s:I}, s:I, s:I, s:I, s:f, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:{s:I, s:f, s:I, s:b}}", "schema",
 			 "iorig.plan/1", "trace", "file", s->trace, "sha256", s->sha256, "events", (json_int_t)p->events, "lost",
 			 (json_int_t)p->lost, "lanes", (json_int_t)p->lanes, "operations", (json_int_t)p->ops, "edges",
 			 (json_int_t)p->edges_n, "ops_ratio", plan_ops_ratio(p), "bytes_ratio", plan_bytes_ratio(p), "names",
 			 (json_int_t)p->start_n, "must_not_exist", (json_int_t)p->absent_n, "need_bytes", (json_int_t)need.bytes,
 			 "need_inodes", (json_int_t)need.inodes, "final_names", (json_int_t)p->final_n, "plan_bytes",
 			 (json_int_t)plan_bytes(p), "compile", "elapsed_ns", (json_int_t)s->report.compile_ns, "events_per_s",
-			 (double)p->events * 1e9 / (double)seconds_ns, "peak_rss_bytes", (json_int_t)peak_rss_bytes());
+			 (double)p->events * 1e9 / (double)seconds_ns, "peak_rss_bytes", (json_int_t)peak_rss_bytes(), "cached",
+			 s->plan_was_cached);
 }
 
 int session_show_plan(struct session *s)

@@ -25,6 +25,7 @@ static const struct option_row rows[] = {
 	{"order", 0, "MODE", OPT_STRING, &opt.order, "resource (default), thread, temporal"},
 	{"engine", 'e', "ENGINE", OPT_STRING, &opt.engine, "traced (default), psync"},
 	{"cache", 'c', "STATE", OPT_STRING, &opt.cache, "page cache at the start: cold (default), traced, hot"},
+	{"plan-cache", 0, "DIR", OPT_STRING, &opt.plan_cache, "keep compiled plans there; none: do not (default ~/.cache/iorig/plans)"},
 	{"plan-only", 0, NULL, OPT_FLAG, &opt.plan_only, "compile and say what a replay will do and need; touch nothing"},
 	{"prepare-only", 0, NULL, OPT_FLAG, &opt.prepare_only, "make and verify the starting state, replay nothing"},
 	{"prepared", 0, NULL, OPT_FLAG, &opt.prepared, "DIR holds the starting state already; verify it"},

@@ -9,7 +9,7 @@
 /* What the phases of `iorig replay` share (replay.c, planning.c, prepare.c). */
 
 struct replay_options {
-	const char *root, *timing, *order, *engine, *cache, *out;
+	const char *root, *timing, *order, *engine, *cache, *out, *plan_cache;
 	double speed, max_mismatch;
 	bool plan_only, prepare_only, prepared, clean, json;
 };
@@ -29,6 +29,7 @@ struct session {
 	struct system_disks disks;
 	uint64_t peak_dirty_bytes;
 	struct system_memory memory;
+	bool plan_was_cached;
 	double resident_ratio;
 	enum replay_cache cache;
 	enum replay_timing timing;

@@ -6,12 +6,13 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 enum { BUFFER_BYTES = 256 * 1024 };
 
-static int unlinked_file(void)
+static int unlinked_file(const char *folder)
 {
-	const char *places[] = {getenv("TMPDIR"), "/var/tmp", "/tmp", "/dev/shm"};
+	const char *places[] = {folder, getenv("TMPDIR"), "/var/tmp", "/tmp", "/dev/shm"};
 	int fd = -1;
 
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]) && fd < 0; i++)
@@ -22,9 +23,11 @@ static int unlinked_file(void)
 	return fd < 0 ? -errno : fd;
 }
 
-int spool_open(struct spool *s, size_t item_bytes)
+int spool_open(struct spool *s, size_t item_bytes, const char *folder)
 {
-	*s = (struct spool){.fd = unlinked_file(), .item_bytes = item_bytes, .buffer = malloc(BUFFER_BYTES)};
+	*s = (struct spool){.fd = unlinked_file(folder), .item_bytes = item_bytes, .buffer = malloc(BUFFER_BYTES)};
+	if (folder && (s->hashing = XXH3_createState()))
+		XXH3_64bits_reset(s->hashing);
 	if (s->fd < 0)
 		s->error = s->fd;
 	else if (!s->buffer)
@@ -34,6 +37,8 @@ int spool_open(struct spool *s, size_t item_bytes)
 
 static void write_out(struct spool *s)
 {
+	if (s->hashing)
+		XXH3_64bits_update(s->hashing, s->buffer, s->used);
 	for (size_t done = 0; done < s->used && !s->error;) {
 		ssize_t n = write(s->fd, s->buffer + done, s->used - done);
 
@@ -69,6 +74,8 @@ const void *spool_map(struct spool *s)
 		write_out(s);
 	free(s->buffer);
 	s->buffer = NULL;
+	if (s->hashing)
+		s->hash = XXH3_64bits_digest(s->hashing);
 	s->map_bytes = (size_t)s->n * s->item_bytes;
 	if (s->error || !s->map_bytes)
 		return NULL;
@@ -80,11 +87,30 @@ const void *spool_map(struct spool *s)
 	return s->map;
 }
 
+uint64_t spool_hash(const struct spool *s)
+{
+	char *buffer = malloc(BUFFER_BYTES);
+	XXH3_state_t *state = XXH3_createState();
+	uint64_t hash = 0;
+	ssize_t n = 0;
+
+	if (buffer && state) {
+		XXH3_64bits_reset(state);
+		for (off_t at = 0; (n = pread(s->fd, buffer, BUFFER_BYTES, at)) > 0; at += n)
+			XXH3_64bits_update(state, buffer, (size_t)n);
+		hash = XXH3_64bits_digest(state);
+	}
+	XXH3_freeState(state);
+	free(buffer);
+	return hash;
+}
+
 void spool_release(struct spool *s)
 {
 	if (s->map)
 		munmap(s->map, s->map_bytes);
 	free(s->buffer);
+	XXH3_freeState(s->hashing);
 	if (s->item_bytes && s->fd >= 0)
 		close(s->fd);
 	*s = (struct spool){.fd = -1};

@@ -7,6 +7,7 @@ setup() {
 	iorig=$PWD/bin/iorig
 	[ "$(id -u)" = 0 ] || skip "the page cache can only be dropped by root"
 	cd "$BATS_TEST_TMPDIR"
+	export XDG_CACHE_HOME=$BATS_TEST_TMPDIR/cache-home
 	mkdir root
 }
 
@@ -800,6 +801,49 @@ paced() {
 	jq -e '.schema == "iorig.plan/1" and .trace.events == 68 and .lanes == 2 and .ops_ratio == 1 and .need_bytes == 0
 		and .compile.peak_rss_bytes > 1e6' <<<"$output"
 	[ -z "$(ls -A root)" ]
+}
+
+@test "a plan is compiled once for a trace and its options; a damaged or foreign one is compiled again" {
+	dependent
+	plan() { "$iorig" replay t.iotrace --plan-only --json --plan-cache cache "$@" >plan.json && jq -e .compile.cached plan.json; }
+	run -1 plan
+	run -0 plan
+	good --plan-cache cache
+	cp run/run.json first.json
+	good --plan-cache none
+	jq -e --slurpfile a first.json '.op.all.count == $a[0].op.all.count and .op.write.recorded_lat_ns == $a[0].op.write.recorded_lat_ns
+		and .coverage == $a[0].coverage and .tree == $a[0].tree' run/run.json
+	run -1 plan --order temporal
+	[ "$(ls cache | wc -l)" = 2 ]
+	# A byte changed anywhere, a part cut, one that others may write: never used, and replaced.
+	for part in meta op event args edge; do
+		for damage in 'printf "\377\376\375" | dd of=$f bs=1 seek=$(($(stat -c %s $f) / 2)) conv=notrunc status=none' 'truncate -s -1 $f' 'chmod 666 $f'; do
+			f=$(ls -d cache/*-resource-*)/$part
+			eval "$damage"
+			run -1 plan
+			run -0 plan
+		done
+	done
+	f=$(ls -d cache/*-resource-*)
+	rm -r "$f/op"
+	run -1 plan
+	good --plan-cache cache
+	# Another trace, and the oldest of them go when they take more than they may.
+	sleep 0.01
+	paced
+	IORIG_PLAN_CACHE_BYTES=1 run -1 plan
+	[ -z "$(ls -A cache)" ]
+	run -1 plan
+	IORIG_PLAN_CACHE_BYTES=3000000 run -0 plan
+	dependent
+	sleep 0.01
+	bytes=$(find cache -type f -printf '%s\n' | awk '{ n += $1 } END { print n }')
+	IORIG_PLAN_CACHE_BYTES=$bytes run -1 plan
+	[ "$(ls cache | wc -l)" = 1 ]
+	[ -z "$(find cache -name '.new*')" ]
+	# Where nothing can be kept, nothing is.
+	run -0 --separate-stderr "$iorig" replay t.iotrace --plan-only --plan-cache /proc/none
+	[ -z "$stderr" ]
 }
 
 @test "cold is cold and hot is hot" {
