@@ -49,15 +49,12 @@ static void ask(struct ahead *a, const struct compiler *c)
 	}
 }
 
-static bool has_name(const struct ahead_record *r)
-{
-	return r->name[0].path || r->name[1].path;
-}
-
 static void note_duration(struct ahead *a, const struct ahead_record *r)
 {
 	if (has_name(r) && r->record.event.duration_ns > a->slowest_ns)
 		a->slowest_ns = r->record.event.duration_ns;
+	if (r->size_kind && r->record.event.duration_ns > a->slowest_size_ns)
+		a->slowest_size_ns = r->record.event.duration_ns;
 }
 
 static void drop_first(struct ahead *a)
@@ -67,7 +64,7 @@ static void drop_first(struct ahead *a)
 	/* An upper bound will do in between. */
 	if (++a->dropped % AHEAD)
 		return;
-	a->slowest_ns = 0;
+	a->slowest_ns = a->slowest_size_ns = 0;
 	for (uint32_t i = 0; i < a->n; i++)
 		note_duration(a, ahead_at(a, i));
 }
@@ -80,10 +77,12 @@ static void fill(struct ahead *a, const struct compiler *c)
 		a->over = !c->source->next(c->source->self, &r->record);
 		a->n += !a->over;
 		r->name[0].path = r->name[1].path = 0;
+		r->size_kind = SIZE_NONE;
 		if (a->over || r->record.type != TRACE_EVENT)
 			continue;
 		r->number = a->events++;
 		ahead_names(&r->record.event, r->name);
+		ahead_size(&r->record.event, r);
 		note_duration(a, r);
 	}
 }
@@ -96,7 +95,8 @@ const struct ahead_record *ahead_next(struct ahead *a, struct compiler *c)
 	if (!a->n)
 		return NULL;
 	ask(a, c);
-	if (has_name(ahead_at(a, 0)))
+	if (has_name(ahead_at(a, 0)) || ahead_at(a, 0)->size_kind)
 		ahead_sort(a, c);
+	c->size_changes = ahead_size_changes(a);
 	return ahead_at(a, 0);
 }

@@ -6,9 +6,10 @@
  * - Memory that they will need is asked for early: tables of a large trace are far larger than the caches, and an event follows a chain
  *   file - object - resource - accesses through them.
  * - Events stand in the order in which they ended. Of calls on one name that overlapped, the results may tell another order: a look-up
- *   that failed with ENOENT took effect before the creation that ended a moment earlier. Such an event is compiled first (ahead_names.c).
+ *   that failed with ENOENT took effect before the creation that ended a moment earlier. Such an event is compiled first
+ *   (ahead_names.c); so is a write that still found the length that a truncation took away (ahead_sizes.c).
  */
-enum { AHEAD = 128 };
+enum { AHEAD = 1024 };
 
 enum name_need { NEED_NOTHING, NEED_THERE, NEED_NOT_THERE };
 enum name_effect { EFFECT_NONE, EFFECT_MAKES, EFFECT_REMOVES };
@@ -18,10 +19,14 @@ struct ahead_name { /* what the result of an event says about a name */
 	uint8_t need, effect;
 };
 
+enum ahead_size_kind { SIZE_NONE, SIZE_READ, SIZE_WRITE, SIZE_CUT };
+
 struct ahead_record {
 	struct trace_record record;
 	uint64_t number; /* of the event */
 	struct ahead_name name[2];
+	uint8_t size_kind; /* enum ahead_size_kind: what the event says about its file's size */
+	uint64_t size_from, size_to; /* bytes read or written; or the new size */
 };
 
 struct ahead {
@@ -29,6 +34,7 @@ struct ahead {
 	uint32_t first, n;
 	uint64_t events, dropped;
 	uint64_t slowest_ns; /* no event with a name in the ring took longer */
+	uint64_t slowest_size_ns; /* nor one that says something about a size */
 	bool over;
 };
 
@@ -40,7 +46,22 @@ static inline struct ahead_record *ahead_at(struct ahead *a, uint32_t distance)
 /* The next record to compile, valid until the next call; NULL: there are no more. */
 const struct ahead_record *ahead_next(struct ahead *a, struct compiler *c);
 
-/* What the event says about names. */
+static inline bool has_name(const struct ahead_record *r)
+{
+	return r->name[0].path || r->name[1].path;
+}
+
+static inline uint64_t ahead_end(const struct ahead_record *r)
+{
+	return r->record.event.begin_ns + r->record.event.duration_ns;
+}
+
+/* What the event says about names, and about the size of its file. */
 void ahead_names(const struct trace_event *ev, struct ahead_name name[2]);
+void ahead_size(const struct trace_event *ev, struct ahead_record *r);
+/* Index of an event that must have taken effect before the first one because of its file's size; 0: none. */
+uint32_t ahead_find_size(struct ahead *a, struct compiler *c);
+/* Whether the first event is a read of a file whose size a later one changes that had begun by then. */
+bool ahead_size_changes(struct ahead *a);
 /* Puts the event that must have taken effect before the first one, if there is one, before it. */
 void ahead_sort(struct ahead *a, struct compiler *c);

@@ -78,11 +78,6 @@ void ahead_names(const struct trace_event *ev, struct ahead_name name[2])
 
 /* ---- order ------------------------------------------------------------------------------------------------------------------- */
 
-static uint64_t end_of(const struct ahead_record *r)
-{
-	return r->record.event.begin_ns + r->record.event.duration_ns;
-}
-
 /* The name is not as the event found it, or nothing is known and the other one found the opposite. */
 static bool contradicts(struct compiler *c, const struct ahead_name *n, const struct ahead_name *other)
 {
@@ -122,7 +117,7 @@ static enum verdict judge(struct compiler *c, const struct ahead_name *mine, con
 static enum verdict compare(struct compiler *c, const struct ahead_record *first, const struct ahead_record *other)
 {
 	const struct trace_event *a = &first->record.event, *b = &other->record.event;
-	bool overlaps = b->begin_ns < end_of(first) && a->thread != b->thread;
+	bool overlaps = b->begin_ns < ahead_end(first) && a->thread != b->thread;
 
 	for (int i = 0; i < 4; i++) {
 		const struct ahead_name *mine = &first->name[i / 2];
@@ -135,7 +130,7 @@ static enum verdict compare(struct compiler *c, const struct ahead_record *first
 }
 
 /* Index of the event that must come before the first one, 0: none. */
-static uint32_t find_earlier(struct ahead *a, struct compiler *c)
+static uint32_t find_name(struct ahead *a, struct compiler *c)
 {
 	const struct ahead_record *first = ahead_at(a, 0);
 
@@ -145,7 +140,7 @@ static uint32_t find_earlier(struct ahead *a, struct compiler *c)
 
 		if (!r->name[0].path && !r->name[1].path)
 			continue;
-		if (end_of(r) > end_of(first) + a->slowest_ns)
+		if (ahead_end(r) > ahead_end(first) + a->slowest_ns)
 			return 0;
 		v = compare(c, first, r);
 		if (v != GO_ON)
@@ -174,9 +169,11 @@ void ahead_sort(struct ahead *a, struct compiler *c)
 {
 	/* A chain of calls that all overlapped is short; a trace that lies may make a circle. */
 	for (int turns = 0; turns < 8; turns++) {
-		uint32_t at = find_earlier(a, c), definitions = 0;
+		uint32_t at = has_name(ahead_at(a, 0)) ? find_name(a, c) : 0, definitions = 0;
 		struct trace_event ev;
 
+		if (!at)
+			at = ahead_find_size(a, c);
 		if (!at)
 			return;
 		ev = ahead_at(a, at)->record.event;

@@ -328,6 +328,16 @@ void compile_exists(struct compiler *c, const char *path, bool follow, uint32_t 
 		hidden_path(c, TRACE_OP_TRUNCATE, path, where, &a);
 }
 
+void compile_whiteout(struct compiler *c, const char *path, const struct where *where)
+{
+	struct plan_args a = {.mode = 0600};
+	uint32_t object = model_new_object(&c->model, OBJECT_FILE, 0600);
+
+	c->model.object[object].bits |= OBJECT_SPECIAL;
+	model_bind(&c->model, where->name, object);
+	hidden_path(c, TRACE_OP_MKNOD, path, where, &a);
+}
+
 void compile_vanished(struct compiler *c, const char *path, const struct where *where)
 {
 	struct plan_args a = {0};
@@ -483,13 +493,16 @@ static void release(struct compiler *c)
 int plan_compile(struct plan *plan, const struct record_source *source, const struct plan_options *options)
 {
 	struct compiler *c = calloc(1, sizeof(*c));
-	struct ahead ahead = {.n = 0};
+	struct ahead *ahead = calloc(1, sizeof(*ahead));
 	const struct ahead_record *r;
 	int rc;
 
 	*plan = (struct plan){0};
-	if (!c)
+	if (!c || !ahead) {
+		free(c);
+		free(ahead);
 		return -ENOMEM;
+	}
 	c->plan = plan;
 	c->source = source;
 	c->order = order_new(options->order);
@@ -498,7 +511,7 @@ int plan_compile(struct plan *plan, const struct record_source *source, const st
 	c->model.file = grow(c->model.file, &c->model.files_room, 1, sizeof(*c->model.file));
 	c->thread = grow(c->thread, &c->threads_room, 1, sizeof(*c->thread));
 	rc = c->order ? open_parts(plan, options->folder) : -ENOMEM;
-	while (!rc && (r = ahead_next(&ahead, c))) {
+	while (!rc && (r = ahead_next(ahead, c))) {
 		c->number = r->number;
 		record(c, &r->record);
 		rc = c->error;
@@ -515,5 +528,6 @@ int plan_compile(struct plan *plan, const struct record_source *source, const st
 	plan->strings_n = c->strings.n;
 	map_release(&c->strings.index);
 	release(c);
+	free(ahead);
 	return rc;
 }

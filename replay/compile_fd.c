@@ -56,6 +56,15 @@ static void put_position_right(struct compiler *c, uint32_t slot)
 	d->position = ev->offset;
 }
 
+void compile_touch_cut(struct compiler *c, uint32_t object)
+{
+	struct object *o = &c->model.object[object];
+
+	order_write_strictly(c->order, &o->r_size);
+	order_write(c->order, &o->r_cut);
+	model_changed(&c->model, object, c->ev->begin_ns + c->ev->duration_ns);
+}
+
 static void touch_read(struct compiler *c, uint32_t slot, uint64_t at, uint64_t length)
 {
 	struct object *o = object_of(c, slot);
@@ -63,10 +72,13 @@ static void touch_read(struct compiler *c, uint32_t slot, uint64_t at, uint64_t 
 	if (!o)
 		return;
 	/* Inside what was always there a read depends on nobody; a truncation still has to wait for it. */
-	if (at + length <= o->low_size && at + length >= at)
+	if (at + length <= o->low_size && at + length >= at) {
 		order_note(c->order, &o->r_size);
-	else
+	} else {
 		order_read(c->order, &o->r_size);
+		order_peek(c->order, o->r_cut);
+		order_note(c->order, &o->r_end);
+	}
 }
 
 static void touch_write(struct compiler *c, uint32_t slot, uint64_t at, uint64_t length, bool append)
@@ -75,12 +87,31 @@ static void touch_write(struct compiler *c, uint32_t slot, uint64_t at, uint64_t
 
 	if (!o)
 		return;
-	if (append || at + length > o->size || at + length < at)
+	if (append || at + length > o->low_size || at + length < at)
+		order_peek(c->order, o->r_cut);
+	/* Who met the old end came before, also where the two overlapped. */
+	if (append || at + length > o->size || at + length < at) {
+		order_peek_readers(c->order, o->r_end);
 		order_write(c->order, &o->r_size);
-	else if (at + length <= o->low_size)
+	} else if (at + length <= o->low_size) {
 		order_note(c->order, &o->r_size);
-	else
+	} else {
 		order_read(c->order, &o->r_size);
+	}
+}
+
+/*
+ * A read to the end of a file whose size another thread was changing at that moment returned one of many possible counts (the kernel shows
+ * a write page by page): only that it succeeds is expected.
+ */
+static bool read_raced(const struct compiler *c, uint32_t object, uint64_t end)
+{
+	const struct object *o = &c->model.object[object];
+	const struct trace_event *ev = c->ev;
+
+	if (ev->result < 0 || (ev->result == (int64_t)ev->length && end <= o->low_size))
+		return false;
+	return o->changed_ns > ev->begin_ns || c->size_changes;
 }
 
 static void compile_data(struct compiler *c, uint32_t slot)
@@ -92,6 +123,7 @@ static void compile_data(struct compiler *c, uint32_t slot)
 	uint64_t at = moves && ev->offset < 0 ? (uint64_t)(d->position < 0 ? 0 : d->position) : a.offset;
 	uint64_t done = ev->result > 0 ? (uint64_t)ev->result : 0;
 	uint32_t object = d->object;
+	bool raced;
 
 	if (append && object)
 		at = at > c->model.object[object].size ? at : c->model.object[object].size;
@@ -103,13 +135,16 @@ static void compile_data(struct compiler *c, uint32_t slot)
 		touch_write(c, slot, at, done, append);
 	else
 		touch_read(c, slot, at, ev->result == (int64_t)ev->length ? done : UINT64_MAX - at);
+	raced = object && !writes && read_raced(c, object, at + done);
 	if (object && done && writes && at + done <= INT64_MAX)
 		model_extend(&c->model, object, at + done);
-	else if (object && !writes)
+	else if (object && !writes && !raced)
 		model_saw_bytes(&c->model, object, at, done);
+	if (object && writes && at + done > c->model.object[object].low_size)
+		model_changed(&c->model, object, ev->begin_ns + ev->duration_ns);
 	if (moves && ev->result >= 0)
 		d->position = (int64_t)(at + done);
-	compile_emit(c, slot, &a, compile_expect(c, &a, true));
+	compile_emit(c, slot, &a, raced ? PLAN_EXPECT_SUCCESS : compile_expect(c, &a, true));
 }
 
 static void compile_seek(struct compiler *c, uint32_t slot)
@@ -134,6 +169,10 @@ static void compile_seek(struct compiler *c, uint32_t slot)
 			expect = compile_expect(c, &a, false);
 	}
 	/* Where data and holes are is not recorded: the next operation finds its own position. */
+	if (ev->result == -ENXIO) {
+		expect = PLAN_EXPECT_ANY;
+		d->position = -1;
+	}
 	if (ev->result >= 0)
 		d->position = ev->arg <= SEEK_END ? ev->result : -1;
 	compile_emit(c, slot, &a, expect);
@@ -169,7 +208,7 @@ static void compile_size(struct compiler *c, uint32_t slot)
 	if (ev->op == TRACE_OP_FALLOCATE) {
 		touch_allocated(c, slot);
 	} else if (o) {
-		order_write(c->order, &o->r_size);
+		compile_touch_cut(c, (uint32_t)(o - c->model.object));
 		if (ev->result == 0 && ev->length <= INT64_MAX)
 			model_resize(&c->model, (uint32_t)(o - c->model.object), ev->length);
 	}
@@ -287,7 +326,8 @@ void compile_fd_event(struct compiler *c)
 			compile_skip(c);
 		return;
 	}
-	if (compile_environmental(ev->result) || compile_slot_is_dead(c, slot)) {
+	/* ENXIO of lseek: there is no data, or no hole, behind. */
+	if ((compile_environmental(ev->result) && !(ev->op == TRACE_OP_LSEEK && ev->result == -ENXIO)) || compile_slot_is_dead(c, slot)) {
 		compile_skip(c);
 		return;
 	}

@@ -172,7 +172,7 @@ static void touch_opened(struct compiler *c, uint32_t object, uint64_t flags, bo
 {
 	compile_touch_name(c, &c->where, made);
 	if (object && flags & O_TRUNC && !made) {
-		order_write(c->order, &c->model.object[object].r_size);
+		compile_touch_cut(c, object);
 		model_resize(&c->model, object, 0);
 	}
 }

@@ -180,7 +180,7 @@ void compile_path_event(struct compiler *c)
 	compile_begin(c);
 	compile_touch_name(c, &c->where, false);
 	if (ev->op == TRACE_OP_TRUNCATE && known(object)) {
-		order_write(c->order, &c->model.object[object].r_size);
+		compile_touch_cut(c, object);
 		if (ev->result == 0)
 			model_resize(&c->model, object, ev->length);
 	}
@@ -344,6 +344,8 @@ static void compile_rename(struct compiler *c)
 	a.path = model_way_text(&c->model, c->path, c->where.way);
 	a.path2 = model_way_text(&c->model, c->path2, c->where2.way);
 	compile_emit(c, a.path, &a, compile_expect(c, &a, false));
+	if (!ev->result && ev->op == TRACE_OP_RENAMEAT2 && ev->flags & RENAME_WHITEOUT && c->where.name)
+		compile_whiteout(c, c->path, &c->where);
 }
 
 static void compile_link(struct compiler *c)

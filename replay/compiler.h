@@ -86,6 +86,7 @@ struct compiler {
 	char path[4096], path2[4096];
 	struct where where, where2;
 	uint8_t bits; /* more enum plan_bits for its operation */
+	bool size_changes; /* an event that overlaps with this read and ends later changes the file's size */
 	int error;
 };
 
@@ -112,8 +113,12 @@ bool compile_paths(struct compiler *c, bool first, bool second);
 void compile_exists(struct compiler *c, const char *path, bool follow, uint32_t file, enum object_kind kind, struct where *where);
 /* Something is about to be made there that the model thinks is there: somebody who was not recorded removed it. */
 void compile_vanished(struct compiler *c, const char *path, const struct where *where);
+/* A rename left a device there: as all devices, an empty file. */
+void compile_whiteout(struct compiler *c, const char *path, const struct where *where);
 /* The operation uses the name that was walked to, or changes what is behind it; also the links and directories on the way. */
 void compile_touch_name(struct compiler *c, const struct where *w, bool change);
+/* The operation makes the object's file shorter: after what others did to its length, also where they overlapped and ended before. */
+void compile_touch_cut(struct compiler *c, uint32_t object);
 /* What is expected when the recording says `result`; full: it is a count that should equal `length`. */
 uint16_t compile_expect(struct compiler *c, struct plan_args *args, bool full);
 /* Results that say something about the recorded host and not about the file system: permissions, limits, signals. */

@@ -33,8 +33,9 @@ struct object {
 	uint32_t start_name; /* of the starting state; 0 when it had none */
 	uint64_t start_size, size;
 	uint64_t low_size; /* the smallest that it ever was */
+	uint64_t changed_ns; /* end of the operation that changed its size last */
 	/* resources of replay/order.h */
-	uint32_t r_size, r_children, r_lock;
+	uint32_t r_size, r_cut, r_end, r_children, r_lock; /* r_cut: what made it shorter; r_end: who met its end */
 };
 
 struct name {
@@ -144,6 +145,12 @@ void model_saw_bytes(struct model *m, uint32_t object, uint64_t offset, uint64_t
 /* Its size was seen to be exactly that. */
 void model_saw_size(struct model *m, uint32_t object, uint64_t size);
 void model_resize(struct model *m, uint32_t object, uint64_t size);
+/* An operation that ended then changed the size, or may have. */
+static inline void model_changed(struct model *m, uint32_t object, uint64_t end_ns)
+{
+	if (m->object[object].changed_ns < end_ns)
+		m->object[object].changed_ns = end_ns;
+}
 /* A write or fallocate reached so far. */
 void model_extend(struct model *m, uint32_t object, uint64_t end);
 

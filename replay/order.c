@@ -203,15 +203,22 @@ void order_write(struct order *o, uint32_t *resource)
 	touch(o, resource, (struct touch){.wait = true, .write = true});
 }
 
+static void peek(struct order *o, struct accesses *list)
+{
+	for (uint32_t i = 0; i < list->n; i++)
+		after_access(o, &items(list)[i], true);
+}
+
 void order_peek(struct order *o, uint32_t resource)
 {
-	struct accesses *writes;
+	if (resource)
+		peek(o, &o->resource[resource].writes);
+}
 
-	if (!resource)
-		return;
-	writes = &o->resource[resource].writes;
-	for (uint32_t i = 0; i < writes->n; i++)
-		after_access(o, &items(writes)[i], true);
+void order_peek_readers(struct order *o, uint32_t resource)
+{
+	if (resource)
+		peek(o, &o->resource[resource].reads);
 }
 
 void order_all(struct order *o)

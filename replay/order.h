@@ -40,6 +40,8 @@ void order_force(struct order *o, uint32_t *resource);
 void order_note(struct order *o, uint32_t *resource);
 /* After the changes of a resource, strictly, without being remembered as one of its readers. */
 void order_peek(struct order *o, uint32_t resource);
+/* The same with the readers: after them, strictly. */
+void order_peek_readers(struct order *o, uint32_t resource);
 /* After everything that had ended in every lane: a renamed directory. */
 void order_all(struct order *o);
 /* After what had ended in that lane, in every mode: it belongs to the same thread. */
