@@ -36,3 +36,16 @@ void clock_sleep_ns(uint64_t ns)
 		nanosleep(&(struct timespec){.tv_nsec = (long)left}, NULL);
 	}
 }
+
+const char *clock_text(char text[16], uint64_t ns)
+{
+	if (ns < 10000)
+		snprintf(text, 16, "%u ns", (unsigned)ns);
+	else if (ns < 10000000)
+		snprintf(text, 16, "%.4g us", (double)ns / 1e3);
+	else if (ns < 10000000000)
+		snprintf(text, 16, "%.4g ms", (double)ns / 1e6);
+	else
+		snprintf(text, 16, "%.5g s", (double)ns / 1e9);
+	return text;
+}

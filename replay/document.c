@@ -7,7 +7,8 @@
 #include "lib/json.h"
 #include "replay/ops.h"
 
-enum { EXEMPLARS_MOST = 2000, KEPT_UP_NS = 1000000 };
+/* A schedule that most operations missed by a millisecond, or that ended 10 ms behind, is not the recorded load any more. */
+enum { EXEMPLARS_MOST = 2000, KEPT_UP_NS = 1000000, KEPT_UP_END_NS = 10000000 };
 
 static json_t *integer(uint64_t n)
 {
@@ -131,13 +132,20 @@ static json_t *tree(const struct run_report *r)
 	return json_pack("{s:I, s:i, s:o}", "differences", (json_int_t)r->tree->differences, "entries", (int)r->plan->final_n, "first", first);
 }
 
-static json_t *lateness(const struct hist *h)
+bool run_kept_up(const struct totals *t)
 {
+	return hist_quantile(t->lateness, 0.5) < KEPT_UP_NS && t->last_late_ns < KEPT_UP_END_NS;
+}
+
+static json_t *lateness(const struct totals *t)
+{
+	const struct hist *h = t->lateness;
+
 	if (!h)
 		return json_null();
-	/* A schedule that most operations missed by a millisecond is not the recorded load any more. */
-	return json_pack("{s:I, s:I, s:I, s:s}", "p50", (json_int_t)hist_quantile(h, 0.5), "p99", (json_int_t)hist_quantile(h, 0.99), "max",
-			 (json_int_t)h->max_ns, "verdict", hist_quantile(h, 0.5) < KEPT_UP_NS ? "kept up" : "saturated");
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:s}", "p50", (json_int_t)hist_quantile(h, 0.5), "p90", (json_int_t)hist_quantile(h, 0.9),
+			 "p99", (json_int_t)hist_quantile(h, 0.99), "max", (json_int_t)h->max_ns, "end", (json_int_t)t->last_late_ns,
+			 "verdict", run_kept_up(t) ? "kept up" : "saturated");
 }
 
 static json_t *options(const struct run_report *r)
@@ -171,7 +179,7 @@ json_t *run_document(const struct run_report *r)
 	json_object_set_new(d, "mismatch", mismatch(r));
 	json_object_set_new(d, "coverage", coverage(r));
 	json_object_set_new(d, "tree", tree(r));
-	json_object_set_new(d, "lateness_ns", lateness(r->totals->lateness));
+	json_object_set_new(d, "lateness_ns", lateness(r->totals));
 	json_object_set_new(d, "service_lat_ns", strcmp(r->timing, "schedule") || !r->totals->service ? json_null() : quantiles(r->totals->service));
 	json_object_set_new(d, "self", json_pack("{s:f, s:f, s:I, s:I, s:I, s:i}", "ns_per_op", r->ns_per_op, "cpu_s", r->cpu_s, "rss_bytes",
 						 (json_int_t)r->memory.peak_bytes, "rss_anonymous_bytes", (json_int_t)r->memory.anonymous_bytes,
@@ -248,6 +256,7 @@ json_t *run_histograms(const struct run_report *r)
 		if (r->totals->latency[i])
 			json_object_set_new(op, trace_class_names[i], json_pack("{s:o, s:o}", "lat_ns", buckets(r->totals->latency[i]),
 									      "recorded_lat_ns", buckets(r->plan->recorded[i])));
-	return json_pack("{s:s, s:i, s:o, s:o, s:o}", "schema", "iorig.hist/1", "bits", HIST_BITS, "op", op, "cells", cells(r->totals),
-			 "exemplars", exemplars(r));
+	return json_pack("{s:s, s:i, s:o, s:o, s:o, s:o}", "schema", "iorig.hist/1", "bits", HIST_BITS, "op", op, "lateness_ns",
+			 r->totals->lateness ? buckets(r->totals->lateness) : json_null(), "cells", cells(r->totals), "exemplars",
+			 exemplars(r));
 }

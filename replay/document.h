@@ -25,4 +25,6 @@ struct run_report {
 
 json_t *run_document(const struct run_report *r);
 json_t *run_histograms(const struct run_report *r);
+/* Against pauses or a schedule; there must have been one. */
+bool run_kept_up(const struct totals *t);
 uint64_t run_compared(const struct run_report *r);

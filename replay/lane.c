@@ -15,7 +15,8 @@ struct position {
 	uint32_t done;        /* operations */
 	uint64_t tick;        /* end of the one before */
 	uint64_t paced_tick;  /* the same without operations that the recording does not have */
-	uint64_t schedule_ns; /* end of the one before in the recording, since its begin */
+	uint64_t schedule_ns; /* end of the one before in the recording, since its begin; first: when the first one began */
+	bool begun;           /* the first one is over */
 	uint64_t overslept_ns; /* after pauses; later ones are shorter for it */
 };
 
@@ -37,6 +38,15 @@ static uint64_t pause_as_recorded(struct lane *l, uint64_t think_ns, struct posi
 	return late_ns;
 }
 
+static void note_late(struct lane_stats *s, uint64_t late_ns, uint64_t due_ns)
+{
+	hist_record(s->lateness, late_ns);
+	if (late_ns > s->worst_late_ns)
+		s->worst_late_ns = late_ns;
+	s->last_due_ns = due_ns;
+	s->last_late_ns = late_ns;
+}
+
 /* Waits for the recorded time or after the recorded pause. Returns how late it is. */
 static uint64_t __attribute__((noinline)) keep_pace(struct lane *l, const struct step *s, struct position *at)
 {
@@ -46,11 +56,13 @@ static uint64_t __attribute__((noinline)) keep_pace(struct lane *l, const struct
 	if (run->timing == TIMING_THINK) {
 		late = pause_as_recorded(l, s->think_ns, at);
 	} else {
-		at->schedule_ns += at->schedule_ns == first_begin(l) ? 0 : s->think_ns;
+		if (at->begun)
+			at->schedule_ns += s->think_ns;
+		at->begun = true;
 		late = pace_until(run, run->start_ns + scaled(run, at->schedule_ns));
 		at->schedule_ns += s->recorded_ns;
 	}
-	hist_record(l->stats->lateness, late);
+	note_late(l->stats, late, tick_ns(tick_now() - run->start_tick) - late);
 	return late;
 }
 

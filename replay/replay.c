@@ -1,5 +1,6 @@
 /* iorig replay: from a trace to a run document. The phases are in the other files of this folder; here is their order. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -127,15 +128,43 @@ static void doze(struct session *s, const struct sandbox *box, uint64_t *forgot)
 	}
 }
 
+/* What the status line says of the last second. */
+struct lately {
+	uint64_t at_ns, operations, p99_ns, late_ns;
+	double per_s;
+};
+
+static void look(struct session *s, struct lately *last)
+{
+	uint64_t now = clock_now_ns(), n = done_so_far(s);
+
+	if (now - last->at_ns < 1000000000)
+		return;
+	last->per_s = (double)(n - last->operations) * 1e9 / (double)(now - last->at_ns);
+	last->operations = n;
+	last->at_ns = now;
+	totals_recent(&s->totals, &last->p99_ns, &last->late_ns);
+}
+
+static void show(struct session *s, struct progress *progress, const struct lately *last)
+{
+	char p99[16], late[16];
+
+	clock_text(p99, last->p99_ns);
+	clock_text(late, last->late_ns);
+	progress_update(progress, done_so_far(s), "%.0f ops/s, p99 %s, %s%s%" PRIu64 " unexpected", last->per_s, p99,
+			s->timing == TIMING_ASAP ? "" : late, s->timing == TIMING_ASAP ? "" : " late, ", (uint64_t)s->totals.mismatched);
+}
+
 static void watch(struct session *s, struct sandbox *box)
 {
 	struct progress progress;
-	uint64_t before = 0, before_ns = clock_now_ns(), forgot = 0;
-	double rate = 0;
+	struct lately last = {.at_ns = clock_now_ns()};
+	uint64_t forgot = 0;
 
 	progress_start(&progress, "replay", s->plan.ops);
 	while (!box->done) {
-		uint64_t dirty = system_dirty_bytes(), n, now;
+		uint64_t dirty = system_dirty_bytes();
 
 		if (dirty > s->peak_dirty_bytes)
 			s->peak_dirty_bytes = dirty;
@@ -143,14 +172,8 @@ static void watch(struct session *s, struct sandbox *box)
 			s->run.stop = true;
 			wake_all(&s->run);
 		}
-		n = done_so_far(s);
-		now = clock_now_ns();
-		if (now - before_ns >= 1000000000) {
-			rate = (double)(n - before) * 1e9 / (double)(now - before_ns);
-			before = n;
-			before_ns = now;
-		}
-		progress_update(&progress, n, "%.0f ops/s, %llu unexpected", rate, (unsigned long long)s->totals.mismatched);
+		look(s, &last);
+		show(s, &progress, &last);
 		system_memory_peak(&s->memory);
 		doze(s, box, &forgot);
 	}
@@ -262,6 +285,17 @@ static int write_documents(const struct session *s, const json_t *document)
 	return rc ? fail(EXIT_FAILED, "%s: cannot write the run document: %s", opt.out, strerror(-rc)) : EXIT_DONE;
 }
 
+static void pace_summary(const struct totals *t)
+{
+	char p50[16], p99[16], end[16];
+
+	clock_text(p50, hist_quantile(t->lateness, 0.5));
+	clock_text(p99, hist_quantile(t->lateness, 0.99));
+	clock_text(end, t->last_late_ns);
+	printf("%s: half of the operations began less than %s late, 99 %% less than %s, the last one %s\n",
+	       run_kept_up(t) ? "kept up" : "saturated", p50, p99, end);
+}
+
 static void summary(const struct session *s, const json_t *document)
 {
 	const struct plan *p = &s->plan;
@@ -273,6 +307,8 @@ static void summary(const struct session *s, const json_t *document)
 	printf("coverage %.2f %% of operations, %.2f %% of bytes; %llu unexpected results; %llu differences in the final tree of %u names\n",
 	       100 * json_number(json_at(document, "coverage"), "ops_ratio", 0), 100 * json_number(json_at(document, "coverage"), "bytes_ratio", 0),
 	       (unsigned long long)s->totals.mismatched, (unsigned long long)s->tree.differences, p->final_n);
+	if (s->totals.lateness)
+		pace_summary(&s->totals);
 	if (s->resident_ratio >= 0)
 		printf("cache %s: %.1f %% of the starting state resident; own cost %.1f ns an operation\n", opt.cache, 100 * s->resident_ratio,
 		       s->report.ns_per_op);

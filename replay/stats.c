@@ -115,12 +115,36 @@ void totals_add_cells(struct totals *t, struct lane_stats *s, uint32_t classes, 
 			continue;
 		if (!t->cell[i])
 			t->cell[i] = calloc((size_t)CELL_BINS * CELL_BUCKETS, sizeof(*t->cell[i]));
-		for (uint32_t k = 0; k < CELL_BUCKETS && t->cell[i]; k++)
+		for (uint32_t k = 0; k < CELL_BUCKETS && t->cell[i]; k++) {
 			t->cell[i][bin * CELL_BUCKETS + k] += s->cell[i][k];
+			t->recent[k] += s->cell[i][k];
+		}
 		memset(s->cell[i], 0, sizeof(s->cell[i]));
 	}
+	if (s->worst_late_ns > t->recent_late_ns)
+		t->recent_late_ns = s->worst_late_ns;
+	s->worst_late_ns = 0;
 	s->bin_end_ns = (now_ns / t->bin_ns + 1) * t->bin_ns;
+	if (s->bin_end_ns > now_ns + CELL_FLUSH_NS)
+		s->bin_end_ns = now_ns + CELL_FLUSH_NS;
 	s->window = (uint32_t)(now_ns / EXEMPLAR_WINDOW_NS) + 1;
+	pthread_mutex_unlock(&t->lock);
+}
+
+void totals_recent(struct totals *t, uint64_t *p99_ns, uint64_t *late_ns)
+{
+	uint64_t all = 0, n = 0;
+	uint32_t k = 0;
+
+	pthread_mutex_lock(&t->lock);
+	for (uint32_t i = 0; i < CELL_BUCKETS; i++)
+		all += t->recent[i];
+	while (k + 1 < CELL_BUCKETS && (n += t->recent[k]) * 100 < all * 99)
+		k++;
+	*p99_ns = all ? hist_low(k, CELL_BITS) : 0;
+	*late_ns = t->recent_late_ns;
+	memset(t->recent, 0, sizeof(t->recent));
+	t->recent_late_ns = 0;
 	pthread_mutex_unlock(&t->lock);
 }
 
@@ -152,6 +176,10 @@ void totals_add_lane(struct totals *t, struct lane_stats *s, uint32_t classes)
 	}
 	add_hist(&t->lateness, s->lateness);
 	add_hist(&t->service, s->service);
+	if (s->last_due_ns >= t->last_due_ns) {
+		t->last_due_ns = s->last_due_ns;
+		t->last_late_ns = s->last_late_ns;
+	}
 	for (uint32_t i = 0; i < s->slowest_n; i++)
 		add_exemplar(t, &s->slowest[i]);
 	for (uint32_t i = 0; i < s->typical_n; i++)

@@ -13,6 +13,7 @@ enum {
 	CELL_BITS = 3,
 	CELL_BUCKETS = (65 - CELL_BITS) << CELL_BITS,
 	CELL_BINS = 512,            /* when they are full, two become one */
+	CELL_FLUSH_NS = 500000000,  /* lanes tell at least so often what they measured */
 	SLOWEST = 16,               /* exemplars kept per lane */
 	TYPICAL = 256,              /* and one per class, octave and window, at most so many per lane */
 	DIFFERENCES = 20,
@@ -33,6 +34,8 @@ struct lane_stats {
 	uint64_t bytes[TRACE_CLASS_COUNT], errors[TRACE_CLASS_COUNT], mismatches[TRACE_CLASS_COUNT];
 	uint64_t bin_end_ns;                     /* since the start */
 	struct hist *lateness, *service;         /* schedule and think only */
+	uint64_t worst_late_ns;                  /* since the last time bin */
+	uint64_t last_due_ns, last_late_ns;      /* the last operation: when it should have begun, since the start; how late it was */
 	struct exemplar slowest[SLOWEST], *typical;
 	uint32_t slowest_n, typical_n;
 	uint64_t slowest_floor_ns;
@@ -56,6 +59,8 @@ struct totals {
 	uint64_t *cell[TRACE_CLASS_COUNT]; /* [CELL_BINS][CELL_BUCKETS] */
 	uint64_t bin_ns;
 	uint32_t bins;
+	uint64_t recent[CELL_BUCKETS], recent_late_ns; /* since totals_recent */
+	uint64_t last_due_ns, last_late_ns;            /* of the operation that was due last */
 	struct exemplar *exemplar;
 	size_t exemplars, exemplars_room;
 	struct difference difference[DIFFERENCES];
@@ -73,6 +78,8 @@ void lane_stats_free(struct lane_stats *s);
 /* The time bin is over: adds its cells. now_ns: since the start. */
 void totals_add_cells(struct totals *t, struct lane_stats *s, uint32_t classes, uint64_t now_ns);
 void totals_add_lane(struct totals *t, struct lane_stats *s, uint32_t classes);
+/* 99th percentile of the latencies and the worst lateness since the last call. Any thread. */
+void totals_recent(struct totals *t, uint64_t *p99_ns, uint64_t *late_ns);
 void totals_add_difference(struct totals *t, const struct difference *d);
 /* An operation that is slower than all or the first of its kind lately. */
 void lane_stats_exemplar(struct lane_stats *s, const struct exemplar *e, uint8_t class);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/clock.h"
 #include "lib/json.h"
 #include "lib/log.h"
 #include "trace/summary.h"
@@ -116,20 +117,6 @@ static int print_json(const struct table *t, const struct trace_reader *r)
 
 /* ---- text ---- */
 
-/* Four significant digits and a unit of time. text needs 16 bytes. */
-static const char *short_time(char text[16], uint64_t ns)
-{
-	if (ns < 10000)
-		snprintf(text, 16, "%" PRIu64 " ns", ns);
-	else if (ns < 10000000)
-		snprintf(text, 16, "%.4g us", (double)ns / 1e3);
-	else if (ns < 10000000000)
-		snprintf(text, 16, "%.4g ms", (double)ns / 1e6);
-	else
-		snprintf(text, 16, "%.5g s", (double)ns / 1e9);
-	return text;
-}
-
 static void print_row(const char *name, const struct summary_op *op)
 {
 	char p50[16], p99[16], max[16];
@@ -137,8 +124,8 @@ static void print_row(const char *name, const struct summary_op *op)
 
 	printf("%-18s %12" PRIu64 " %10" PRIu64 " %16" PRIu64, name, op->count, op->errors, op->bytes);
 	if (h && h->count)
-		printf(" %11s %11s %11s", short_time(p50, hist_quantile(h, 0.5)), short_time(p99, hist_quantile(h, 0.99)),
-		       short_time(max, h->max_ns));
+		printf(" %11s %11s %11s", clock_text(p50, hist_quantile(h, 0.5)), clock_text(p99, hist_quantile(h, 0.99)),
+		       clock_text(max, h->max_ns));
 	putchar('\n');
 }
 

@@ -622,6 +622,21 @@ paced() {
 	jq -e '.elapsed_ns > 9e6 and .elapsed_ns < 200e6' run/run.json
 }
 
+@test "how well a schedule is kept is told: on a terminal every second, in the summary, in run.json and run.hist" {
+	{
+		echo 'thread 1 tid=10'
+		echo 'file 1 mode=0100644 size=4096 path="/f"'
+		echo '1 1 openat path="/f" file=1 = 3'
+		awk 'BEGIN { for (i = 0; i < 1400; i++) printf "%.6f 1 pread64 fd=3 file=1 offset=0 length=4096 = 4096\n", 1.5 + i / 500 }'
+	} | build
+	run -0 --separate-stderr script -qec "'$iorig' replay t.iotrace --root root --cache hot --timing schedule -o run" /dev/null
+	[[ $output =~ "iorig: replay: "[0-9]+"/1401 ("[0-9]+" %), ETA 0:0"[0-9]", "[0-9]+" ops/s, p99 "[0-9.]+" "[num]s", "[0-9.]+" "[num]s" late, 0 unexpected" ]]
+	[[ $output =~ ("kept up"|"saturated")": half of the operations began less than "[0-9.]+" "[num]?s" late, 99 % less than "[0-9.]+" "[num]?s", the last one "[0-9.]+" "[num]?s ]]
+	jq -e '.lateness_ns | .p50 <= .p90 and .p90 <= .p99 and .p99 <= .max and .end <= .max and (.verdict == "kept up" or .verdict == "saturated")' run/run.json
+	jq -e '[.lateness_ns[][1]] | add == 1401' run/run.hist
+	jq -e '.elapsed_ns > 3298000000' run/run.json
+}
+
 @test "against a schedule that cannot be kept, latency counts from the intended begin" {
 	{
 		echo 'thread 1 tid=1'
