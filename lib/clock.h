@@ -5,6 +5,9 @@
 /* CLOCK_MONOTONIC in ns. Threads: any. */
 uint64_t clock_now_ns(void);
 
+/* CPU time that this process has used, all its threads together, in ns. */
+uint64_t clock_cpu_ns(void);
+
 /* Now (UTC) as "2026-11-21T12:00:00.123Z"; text needs 32 bytes. Returns text. */
 char *clock_iso(char text[32]);
 

@@ -78,15 +78,6 @@ void encode_begin(struct encode *e, uint32_t strings_before)
 	e->previous_bytes = 0;
 }
 
-bool encode_full(const struct encode *e)
-{
-	const struct encode_column *text = &e->column[TRACE_COL_STRING_BYTES];
-
-	/* The other columns are bounded by the number of records. */
-	return e->records >= TRACE_BLOCK_RECORDS || e->strings >= TRACE_BLOCK_RECORDS || e->text_bytes >= TRACE_TEXT_FLUSH ||
-	       text->at - text->data >= TRACE_COLUMN_FLUSH;
-}
-
 size_t encode_pending_bytes(const struct encode *e)
 {
 	size_t sum = 64 + TRACE_FRAME_BYTES;
@@ -111,7 +102,7 @@ static void end_run(struct encode *e)
 }
 
 /* To be called before anything of the record is put. 0 or -ENOMEM. */
-static int count_record(struct encode *e, enum trace_record_type type)
+static inline int count_record(struct encode *e, enum trace_record_type type)
 {
 	if (e->records == e->capacity && set_capacity(e, 8 * e->capacity))
 		return -ENOMEM;
@@ -215,30 +206,54 @@ static int define_shape(struct encode *e, const struct predict_shape *s)
 	return predict_add_shape(&e->predict, s);
 }
 
-/* The number of the event's shape, or -ENOMEM. */
-static int64_t shape_of(struct encode *e, const struct trace_event *v, unsigned fields)
+static uint32_t shape_hash(const struct predict_shape *s)
+{
+	uint64_t hash = (s->flags * 0x9e3779b97f4a7c15u ^ s->arg) * 0xc2b2ae3d27d4eb4fu ^
+			((uint64_t)s->mode << 32 | (uint64_t)s->ring << 16 | s->bits) * 0x165667b19e3779f9u ^
+			(uint64_t)(s->op | s->via << 8) * 0x9e3779b97f4a7c15u;
+
+	return (uint32_t)(hash >> 40);
+}
+
+/* The number of the shape, which may be new; or -ENOMEM. */
+static int64_t find_shape(struct encode *e, const struct predict_shape *s)
 {
 	struct predict *p = &e->predict;
-	uint64_t flags = fields & TRACE_F_FLAGS ? v->flags : 0, arg = fields & TRACE_F_ARG ? v->arg : 0;
-	uint32_t mode = fields & TRACE_F_MODE ? v->mode : 0;
-	struct predict_shape s = {.flags = flags, .arg = arg, .mode = mode, .ring = v->ring, .bits = v->bits,
-				  .fields = (uint16_t)fields, .op = v->op, .via = v->via};
-	uint64_t hash = (flags * 0x9e3779b97f4a7c15u ^ arg) * 0xc2b2ae3d27d4eb4fu ^
-			((uint64_t)mode << 32 | (uint64_t)v->ring << 16 | v->bits) * 0x165667b19e3779f9u ^
-			(uint64_t)(v->op | v->via << 8) * 0x9e3779b97f4a7c15u;
 
-	for (uint32_t slot = (uint32_t)(hash >> 40);; slot++) {
+	for (uint32_t slot = shape_hash(s);; slot++) {
 		uint64_t *entry = &e->shape_table[slot % SHAPE_SLOTS];
 		uint32_t number = (uint32_t)*entry - 1;
 
 		if (*entry >> 32 != p->block) {
 			*entry = (uint64_t)p->block << 32 | (p->shapes + 1);
 			number = p->shapes;
-			return define_shape(e, &s) ? -ENOMEM : (int64_t)number;
+			return define_shape(e, s) ? -ENOMEM : (int64_t)number;
 		}
-		if (same_shape(&p->shape[number], &s))
+		if (same_shape(&p->shape[number], s))
 			return number;
 	}
+}
+
+/* The number of the event's shape, or -ENOMEM. Most often it is that of the operation's event before. */
+static inline int64_t shape_of(struct encode *e, const struct trace_event *v, unsigned fields)
+{
+	struct predict_shape s = {.flags = fields & TRACE_F_FLAGS ? v->flags : 0,
+				  .arg = fields & TRACE_F_ARG ? v->arg : 0,
+				  .mode = fields & TRACE_F_MODE ? v->mode : 0,
+				  .ring = v->ring,
+				  .bits = v->bits,
+				  .fields = (uint16_t)fields,
+				  .op = v->op,
+				  .via = v->via};
+	uint32_t last = e->last_shape[v->op];
+	int64_t number;
+
+	if (last < e->predict.shapes && same_shape(&e->predict.shape[last], &s))
+		return last;
+	number = find_shape(e, &s);
+	if (number >= 0)
+		e->last_shape[v->op] = (uint32_t)number;
+	return number;
 }
 
 static void put_split(struct encode *e, enum trace_column classes, struct bits_out *bits, uint64_t v)
@@ -318,46 +333,39 @@ static unsigned put_target(struct encode *e, const struct trace_event *v, unsign
 	return mask;
 }
 
-int encode_event(struct encode *e, const struct trace_event *event)
+int encode_event(struct encode *e, const struct trace_event *v)
 {
 	struct predict *p = &e->predict;
-	unsigned fields = trace_ops[event->op].fields, mask;
-	int64_t number = shape_of(e, event, fields);
+	unsigned fields = trace_ops[v->op].fields, mask;
+	int64_t number = shape_of(e, v, fields);
 	struct predict_thread *thread;
 	struct predict_file *file;
 	struct predict_shape *shape;
-	struct trace_event v = *event;
 
 	if (number < 0)
 		return (int)number;
-	if (!(fields & TRACE_F_FILE))
-		v.file = 0;
-	if (!(fields & TRACE_F_LENGTH))
-		v.length = 0;
-	if (!(fields & TRACE_F_OFFSET2))
-		v.offset2 = -1;
 	shape = &p->shape[number];
-	thread = predict_thread(p, v.thread);
-	file = predict_file(p, v.file);
+	thread = predict_thread(p, v->thread);
+	file = predict_file(p, fields & TRACE_F_FILE ? v->file : 0);
 	if (count_record(e, TRACE_EVENT))
 		return -ENOMEM;
 	e->events++;
 	put(e, TRACE_COL_SHAPE, (uint64_t)number);
-	mask = put_time(e, &v) | put_target(e, &v, fields, thread);
+	mask = put_time(e, v) | put_target(e, v, fields, thread);
 	if (fields & TRACE_F_OFFSET)
-		mask |= put_offset(e, v.offset, file->next_offset);
+		mask |= put_offset(e, v->offset, file->next_offset);
 	if (fields & TRACE_F_LENGTH) {
-		if (v.length == file->length)
+		if (v->length == file->length)
 			mask |= TRACE_M_LENGTH;
 		else
-			put(e, TRACE_COL_LENGTH, v.length);
+			put(e, TRACE_COL_LENGTH, v->length);
 	}
-	if (v.result == predict_result(shape, v.length))
+	if (v->result == predict_result(shape, fields & TRACE_F_LENGTH ? v->length : 0))
 		mask |= TRACE_M_RESULT;
 	else
-		put(e, TRACE_COL_RESULT, zigzag(v.result));
+		put(e, TRACE_COL_RESULT, zigzag(v->result));
 	*e->column[TRACE_COL_MASK].at++ = (uint8_t)mask;
-	predict_learn(p, thread, file, shape, &v);
+	predict_learn(p, thread, file, shape, v);
 	return 0;
 }
 

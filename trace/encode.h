@@ -25,6 +25,7 @@ struct encode {
 	char *previous; /* string before, for the shared prefix */
 	size_t previous_bytes, text_bytes; /* text_bytes: of all strings, shared prefixes included */
 	uint64_t *shape_table; /* block << 32 | number + 1 */
+	uint32_t last_shape[TRACE_OP_MAX]; /* the newest of each operation */
 	void *zstd;
 	uint8_t *payload;
 	size_t payload_room;
@@ -39,7 +40,14 @@ int encode_string(struct encode *e, const char *text, size_t n);
 int encode_definition(struct encode *e, enum trace_record_type type, const void *record);
 int encode_event(struct encode *e, const struct trace_event *event);
 /* Must not take more records. */
-bool encode_full(const struct encode *e);
+static inline bool encode_full(const struct encode *e)
+{
+	const struct encode_column *text = &e->column[TRACE_COL_STRING_BYTES];
+
+	/* The other columns are bounded by the number of records. */
+	return e->records >= TRACE_BLOCK_RECORDS || e->strings >= TRACE_BLOCK_RECORDS || e->text_bytes >= TRACE_TEXT_FLUSH ||
+	       text->at - text->data >= TRACE_COLUMN_FLUSH;
+}
 /* What is pending, before compression: never less than what it will take in the file. */
 size_t encode_pending_bytes(const struct encode *e);
 /* Sets the frame's counts, sizes and payload hash; the payload is borrowed until the next call. 0 or -errno. */

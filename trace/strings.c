@@ -46,7 +46,7 @@ static uint32_t hash_of(const char *text, size_t n)
 	return (uint32_t)XXH3_64bits(text, n);
 }
 
-static uint32_t append(struct strings *s, const char *text, size_t n, uint32_t hash)
+uint32_t strings_append(struct strings *s, const char *text, size_t n)
 {
 	const char *kept;
 
@@ -62,27 +62,25 @@ static uint32_t append(struct strings *s, const char *text, size_t n, uint32_t h
 	kept = keep(s, text, n);
 	if (!kept)
 		return 0;
-	s->entry[++s->n] = (struct string_entry){kept, (uint32_t)n, hash};
+	s->entry[++s->n] = (struct string_entry){kept, (uint32_t)n};
 	return s->n;
-}
-
-uint32_t strings_append(struct strings *s, const char *text, size_t n)
-{
-	return append(s, text, n, 0);
 }
 
 static int rehash(struct strings *s)
 {
-	uint32_t slots = s->slots ? s->slots * 2 : 4096, *bigger = calloc(slots, sizeof(*bigger));
+	uint32_t slots = s->slots ? s->slots * 2 : 4096;
+	struct string_slot *bigger = calloc(slots, sizeof(*bigger));
 
 	if (!bigger)
 		return -1;
-	for (uint32_t id = 1; id <= s->n; id++) {
-		uint32_t at = s->entry[id].hash;
+	for (uint32_t i = 0; i < s->slots; i++) {
+		uint32_t at = s->slot[i].hash;
 
-		while (bigger[at % slots])
+		if (!s->slot[i].id)
+			continue;
+		while (bigger[at & (slots - 1)].id)
 			at++;
-		bigger[at % slots] = id;
+		bigger[at & (slots - 1)] = s->slot[i];
 	}
 	free(s->slot);
 	s->slot = bigger;
@@ -91,32 +89,37 @@ static int rehash(struct strings *s)
 }
 
 /* The slot of that text: with its id, or free. */
-static uint32_t *find_slot(const struct strings *s, const char *text, size_t n, uint32_t hash)
+static struct string_slot *find_slot(const struct strings *s, const char *text, size_t n, uint32_t hash)
 {
-	uint32_t at = hash, id;
+	for (uint32_t at = hash;; at++) {
+		struct string_slot *slot = &s->slot[at & (s->slots - 1)];
+		const struct string_entry *entry;
 
-	for (; (id = s->slot[at % s->slots]) != 0; at++)
-		if (s->entry[id].hash == hash && s->entry[id].bytes == n && !memcmp(s->entry[id].text, text, n))
-			break;
-	return &s->slot[at % s->slots];
+		if (!slot->id)
+			return slot;
+		entry = &s->entry[slot->id];
+		if (slot->hash == hash && entry->bytes == n && !memcmp(entry->text, text, n))
+			return slot;
+	}
 }
 
 uint32_t strings_find(const struct strings *s, const char *text, size_t n)
 {
-	return s->slots ? *find_slot(s, text, n, hash_of(text, n)) : 0;
+	return s->slots ? find_slot(s, text, n, hash_of(text, n))->id : 0;
 }
 
 uint32_t strings_intern(struct strings *s, const char *text, size_t n, int *added)
 {
-	uint32_t hash = hash_of(text, n), *slot;
+	uint32_t hash = hash_of(text, n);
+	struct string_slot *slot;
 
 	*added = 0;
 	if (s->n >= s->slots / 2 && rehash(s))
 		return 0;
 	slot = find_slot(s, text, n, hash);
-	if (!*slot) {
-		*slot = append(s, text, n, hash);
-		*added = *slot != 0;
+	if (!slot->id) {
+		*slot = (struct string_slot){strings_append(s, text, n), hash};
+		*added = slot->id != 0;
 	}
-	return *slot;
+	return slot->id;
 }

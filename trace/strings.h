@@ -8,14 +8,15 @@
 struct string_entry {
 	const char *text; /* NUL-terminated */
 	uint32_t bytes;
-	uint32_t hash;
 };
 
 struct strings {
 	struct string_entry *entry; /* [1..n] */
 	uint32_t n, room;
-	uint32_t *slot; /* ids by hash; NULL when only strings_append was used */
-	uint32_t slots;
+	struct string_slot { /* NULL when only strings_append was used */
+		uint32_t id, hash;
+	} *slot;
+	uint32_t slots; /* a power of two */
 	char **chunk;
 	size_t chunks, chunk_used, chunk_room;
 };

@@ -211,7 +211,7 @@ static int keep_limit(struct trace_writer *w)
 }
 
 /* To be called before a record is added. */
-static int before_record(struct trace_writer *w)
+static inline int before_record(struct trace_writer *w)
 {
 	if (w->error)
 		return w->error;
