@@ -31,7 +31,7 @@ SEPARATE __u32 find_base(int dirfd, __u32 first, __u32 base_bit)
 		if (first == '/') {
 			mnt = LOAD(fs, root.mnt);
 			dentry = LOAD(fs, root.dentry);
-			if (!root_dentry || ((__u64)dentry == root_dentry && (__u64)mnt == root_mount))
+			if (!root_dentry)
 				return 0;
 		} else {
 			mnt = LOAD(fs, pwd.mnt);
@@ -58,11 +58,22 @@ SEPARATE __u32 find_base(int dirfd, __u32 first, __u32 base_bit)
 	return base_bit;
 }
 
+/* Does an absolute path of the thread begin where the recorder's do? */
+static __always_inline bool same_root(struct task_struct *task)
+{
+	struct fs_struct *fs = LOAD(task, fs);
+
+	return fs && root_dentry && (__u64)LOAD(fs, root.dentry) == root_dentry && (__u64)LOAD(fs, root.mnt) == root_mount;
+}
+
 /* Finds the base and tells it; one after the other, because the stacks of functions that wait for each other add up. */
 static __always_inline bool start_of_path(struct call *c, struct scratch *s, int dirfd, __u32 first, __u32 base_bit)
 {
-	__u32 found = find_base(dirfd, first, base_bit);
+	__u32 found;
 
+	if (first == '/' && same_root(c->task))
+		return true;
+	found = find_base(dirfd, first, base_bit);
 	if (found & BASE_PSEUDO)
 		return false;
 	if (found & base_bit) {
@@ -170,8 +181,8 @@ static __always_inline struct scratch *clean_scratch(void)
 	__u32 zero = 0;
 	struct scratch *s = bpf_map_lookup_elem(&scratches, &zero);
 
-	if (s)
-		__builtin_memset(&s->path, 0, sizeof(s->path));
+	if (s) /* what is in front of that is always written */
+		__builtin_memset(&s->wide.file2, 0, sizeof(s->path) - __builtin_offsetof(struct rec_wide, file2));
 	return s;
 }
 

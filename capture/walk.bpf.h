@@ -114,6 +114,23 @@ static __always_inline bool same(const struct announced_value *a, const struct a
 	       a->hash == b->hash && a->dev == b->dev && a->generation == b->generation;
 }
 
+/* What tells this state of a directory entry from another one. False: it is none of a file. */
+static __always_inline bool look_at_place(const struct rec_place *place, struct announced_value *value)
+{
+	struct dentry *dentry = TYPED(place->dentry, struct dentry);
+	struct inode *inode = LOAD(dentry, d_inode);
+
+	if (!inode)
+		return false;
+	value->place = *place;
+	value->ino = LOAD(inode, i_ino);
+	value->dev = LOAD(LOAD(inode, i_sb), s_dev);
+	value->generation = LOAD(inode, i_generation);
+	value->parent = (__u64)LOAD(dentry, d_parent);
+	value->hash = LOAD(dentry, d_name.hash);
+	return true;
+}
+
 /* Tells the drainer about what the scratch's walk.open.file.place names; see announce. */
 SEPARATE int announce_place(__u32 bits, __u64 now)
 {
@@ -121,7 +138,6 @@ SEPARATE int announce_place(__u32 bits, __u64 now)
 	struct announced_pair *known;
 	struct counters *c = my_counters();
 	struct dentry *dentry;
-	struct inode *inode;
 	struct walk *w;
 	struct rec_file *f;
 	void *ring = my_ring();
@@ -132,16 +148,8 @@ SEPARATE int announce_place(__u32 bits, __u64 now)
 		return 0;
 	f = &w->open.file;
 	value = &w->value;
-	dentry = TYPED(f->place.dentry, struct dentry);
-	inode = LOAD(dentry, d_inode);
-	if (!inode)
+	if (!look_at_place(&f->place, value))
 		return 0;
-	value->place = f->place;
-	value->ino = LOAD(inode, i_ino);
-	value->dev = LOAD(LOAD(inode, i_sb), s_dev);
-	value->generation = LOAD(inode, i_generation);
-	value->parent = (__u64)LOAD(dentry, d_parent);
-	value->hash = LOAD(dentry, d_name.hash);
 	known = announced_at(&f->place);
 	if (!known || same(&known->newer, value) || same(&known->older, value))
 		return 0;
@@ -151,7 +159,8 @@ SEPARATE int announce_place(__u32 bits, __u64 now)
 	f->id.dev = value->dev;
 	f->id.generation = value->generation;
 	f->mount_namespace = namespace_of(CURRENT());
-	describe(f, dentry, inode, bits | w->bits);
+	dentry = TYPED(f->place.dentry, struct dentry);
+	describe(f, dentry, LOAD(dentry, d_inode), bits | w->bits);
 	f->head.end_ns = now;
 	if (bpf_ringbuf_output(ring, f, sizeof(*f) + size, BPF_RB_NO_WAKEUP)) {
 		__sync_fetch_and_add(&c->definitions_dropped, 1);
@@ -175,5 +184,14 @@ static __always_inline void announce(__u64 mount, __u64 dentry, __u32 bits, __u6
 		return;
 	w->open.file.place.mount = mount;
 	w->open.file.place.dentry = dentry;
+#if MODERN /* where it is nothing but loads, most files need not go further; through memory pointers become numbers */
+	const volatile struct rec_place *stored = &w->open.file.place;
+	const struct rec_place place = {.dentry = stored->dentry, .mount = stored->mount};
+	struct announced_pair *known = announced_at(&place);
+	struct announced_value value;
+
+	if (known && look_at_place(&place, &value) && (same(&known->newer, &value) || same(&known->older, &value)))
+		return;
+#endif
 	announce_place(bits, now);
 }
