@@ -62,6 +62,7 @@ void compile_touch_cut(struct compiler *c, uint32_t object)
 
 	order_write_strictly(c->order, &o->r_size);
 	order_write(c->order, &o->r_cut);
+	o->bits |= OBJECT_CHANGED;
 	model_changed(&c->model, object, c->ev->begin_ns + c->ev->duration_ns);
 }
 
@@ -87,6 +88,7 @@ static void touch_write(struct compiler *c, uint32_t slot, uint64_t at, uint64_t
 
 	if (!o)
 		return;
+	o->bits |= OBJECT_CHANGED;
 	if (append || at + length > o->low_size || at + length < at)
 		order_peek(c->order, o->r_cut);
 	/* Who met the old end came before, also where the two overlapped. */
@@ -186,6 +188,7 @@ static void touch_allocated(struct compiler *c, uint32_t slot)
 
 	if (!o)
 		return;
+	o->bits |= OBJECT_CHANGED;
 	order_write(c->order, &o->r_size);
 	if (ev->result < 0 || ev->offset < 0 || end > INT64_MAX || end < ev->length)
 		return;
@@ -283,6 +286,10 @@ static void compile_simple(struct compiler *c, uint32_t slot)
 	case TRACE_OP_FSTATFS: case TRACE_OP_FLISTXATTR: case TRACE_OP_CACHESTAT:
 		if (ev->result >= 0)
 			expect = PLAN_EXPECT_SUCCESS;
+		break;
+	case TRACE_OP_FCHOWN:
+		if (d->object)
+			c->model.object[d->object].bits |= OBJECT_CHANGED;
 		break;
 	case TRACE_OP_FLOCK:
 		if (d->object)

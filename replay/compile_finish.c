@@ -18,7 +18,7 @@ struct listing {
 	char path[PATH_BYTES];
 };
 
-static void add_entry(struct listing *l, uint32_t object, size_t length)
+static void add_entry(struct listing *l, uint32_t object, size_t length, bool moved)
 {
 	struct compiler *c = l->c;
 	const struct object *o = &c->model.object[object];
@@ -33,6 +33,8 @@ static void add_entry(struct listing *l, uint32_t object, size_t length)
 		e.mode |= S_IFREG;
 	if (o->bits & OBJECT_LISTED)
 		e.bits |= PLAN_ENTRY_SPARSE;
+	if (moved || o->bits & OBJECT_CHANGED)
+		e.bits |= PLAN_ENTRY_CHANGED;
 	e.target = o->target;
 	if (o->kind == OBJECT_FILE)
 		e.size = o->bits & OBJECT_SPECIAL ? 0 : l->start ? o->start_size : o->size;
@@ -67,10 +69,21 @@ static void list_directory(struct listing *l, uint32_t directory, size_t length)
 		/* A directory has one name; a second one comes from a trace that lies. */
 		if (m->object[object].kind == OBJECT_DIRECTORY && map_get(&l->entry_of, object))
 			continue;
-		add_entry(l, object, length + 1 + n);
+		add_entry(l, object, length + 1 + n, m->name[name].now != object);
 		if (m->object[object].kind == OBJECT_DIRECTORY)
 			list_directory(l, object, length + 1 + n);
 	}
+}
+
+/* Names of one file change together. */
+static void spread_changes(struct listing *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (l->entry[i].same_as != PLAN_NONE && l->entry[i].bits & PLAN_ENTRY_CHANGED)
+			l->entry[l->entry[i].same_as].bits |= PLAN_ENTRY_CHANGED;
+	for (size_t i = 0; i < l->n; i++)
+		if (l->entry[i].same_as != PLAN_NONE)
+			l->entry[i].bits |= l->entry[l->entry[i].same_as].bits & PLAN_ENTRY_CHANGED;
 }
 
 /* Paths that were missing while nothing was known of their directory: now it is. */
@@ -111,7 +124,7 @@ static void finish_opens(struct compiler *c, struct listing *start)
 		if (!entry) {
 			int n = snprintf(start->path, sizeof(start->path), "/.iorig-nameless-%zu", i);
 
-			add_entry(start, s->object, (size_t)n);
+			add_entry(start, s->object, (size_t)n, false);
 			start->entry[start->n - 1].bits |= PLAN_ENTRY_NAMELESS;
 			entry = map_get(&start->entry_of, s->object);
 		}
@@ -157,6 +170,7 @@ void compile_finish(struct compiler *c)
 
 	model_place_rest(&c->model);
 	list_directory(&start, OBJECT_ROOT, 0);
+	spread_changes(&start);
 	add_missing(&start);
 	finish_opens(c, &start);
 	finish_attributes(c, &start);

@@ -78,6 +78,8 @@ static void compile_mmap(struct compiler *c)
 						     .high = ev->length,
 						     .offset = (uint64_t)ev->offset,
 						     .writable = ev->arg & PROT_WRITE};
+	if (d->object && ev->arg & PROT_WRITE && a.flags & MAP_SHARED)
+		c->model.object[d->object].bits |= OBJECT_CHANGED;
 	compile_begin(c);
 	order_read(c->order, &c->handles.slot[slot].r_slot);
 	order_force(c->order, &c->mapping[c->mappings - 1].r_map);

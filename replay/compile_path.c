@@ -93,6 +93,8 @@ bool compile_xattr(struct compiler *c, uint32_t object, struct plan_args *a)
 		return gets_xattr(ev) && ev->result < 0;
 	if (!known(object))
 		return ev->result < 0;
+	if (!gets_xattr(ev))
+		c->model.object[object].bits |= OBJECT_CHANGED;
 	seen = map_put(&c->xattrs, (uint64_t)object << 32 | a->path2);
 	if (!*seen && ev->result > 0 && gets_xattr(ev) && ev->result <= 65536 && c->model.object[object].bits & OBJECT_AT_START) {
 		c->xattr = grow(c->xattr, &c->xattrs_room, c->xattrs_n + 1, sizeof(*c->xattr));
@@ -177,6 +179,8 @@ void compile_path_event(struct compiler *c)
 		a.flags &= ~(uint64_t)(XATTR_CREATE | XATTR_REPLACE);
 	if (!follow)
 		a.flags |= is_xattr(ev) ? 0 : AT_SYMLINK_NOFOLLOW;
+	if (known(object) && (ev->op == TRACE_OP_CHOWN || ev->op == TRACE_OP_LCHOWN || ev->op == TRACE_OP_FCHOWNAT))
+		c->model.object[object].bits |= OBJECT_CHANGED;
 	compile_begin(c);
 	compile_touch_name(c, &c->where, false);
 	if (ev->op == TRACE_OP_TRUNCATE && known(object)) {

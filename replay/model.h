@@ -20,6 +20,7 @@ enum object_kind { OBJECT_FILE, OBJECT_DIRECTORY, OBJECT_LINK };
 enum object_bits {
 	OBJECT_AT_START = 1 << 0, /* belongs to the starting state */
 	OBJECT_SPECIAL = 1 << 1,  /* a device, FIFO or socket in the recording; stands as an empty file */
+	OBJECT_CHANGED = 1 << 5,  /* its data or attributes are changed by the recording */
 	OBJECT_LISTED = 1 << 4,   /* only known from the listing of its directory: nothing reads it */
 	OBJECT_GUESSED = 1 << 3,  /* nothing is known but that it exists: its kind, mode and size come with its file id */
 	OBJECT_SIZE_SET = 1 << 2, /* its size was changed by the recording: reads say nothing about the start any more */

@@ -78,6 +78,7 @@ struct plan_lane {
 enum plan_entry_bits {
 	PLAN_ENTRY_NAMELESS = 1 << 0, /* open, but unlinked before the recording began: exists only as a handle */
 	PLAN_ENTRY_SPARSE = 1 << 1,   /* nothing reads it: it has its size and no data */
+	PLAN_ENTRY_CHANGED = 1 << 2,  /* the replay writes it, moves it or removes it, or another name of it */
 };
 
 /* A name of the starting state or of the final tree. Sorted so that a directory comes before what is in it. */

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
+#include <sys/xattr.h>
 #include <time.h>
 
 #include "lib/cleanup.h"
@@ -15,6 +16,8 @@
 #include "replay/session.h"
 
 enum { DESCRIPTORS_OWN = 64 }; /* beside the recorded ones */
+
+#define MARK "user.iorig.trace" /* of the root: the SHA-256 of the trace whose starting state was made in it */
 
 int session_interrupted(void)
 {
@@ -50,6 +53,11 @@ static int create_phase(void *context)
 	return state_create(&((struct session *)context)->state);
 }
 
+static int reset_phase(void *context)
+{
+	return state_reset(&((struct session *)context)->state);
+}
+
 static int verify_phase(void *context)
 {
 	return state_verify(&((struct session *)context)->state);
@@ -68,6 +76,18 @@ static int check_room(struct session *s, struct state_need need)
 		return fail(EXIT_FAILED, "--root %s: the starting state needs %llu inodes and %llu are free; give a larger file system", s->opt.root,
 			    (unsigned long long)need.inodes, (unsigned long long)fs.f_favail);
 	return EXIT_DONE;
+}
+
+/* Only where an earlier replay of the same trace was prepared, names that are not in the plan are removed. */
+static int check_mark(struct session *s)
+{
+	char mark[SHA256_HEX] = "";
+	ssize_t n = fgetxattr(s->root_fd, MARK, mark, sizeof(mark));
+
+	if (n == (ssize_t)strlen(s->sha256) && !memcmp(mark, s->sha256, (size_t)n))
+		return EXIT_DONE;
+	return fail(EXIT_REFUSED, "--root %s was not prepared by a replay of this trace: there is nothing to reset; give an empty directory without --reset",
+		    s->opt.root);
 }
 
 /* A recorded descriptor is one of ours, whichever process had it: raises the limit as far as that may be. */
@@ -108,10 +128,12 @@ int session_prepare(struct session *s)
 
 	s->state = (struct state_work){.plan = &s->plan, .pool = s->run.pool, .pool_bytes = s->run.pool_bytes, .stop = &s->run.stop};
 	if (!s->opt.prepared) {
-		rc = check_room(s, need);
+		rc = s->opt.reset ? check_mark(s) : check_room(s, need);
 		if (rc)
 			return rc;
-		rc = session_in_sandbox(s, create_phase, "prepare", need.bytes, &s->state.done);
+		/* Where it cannot be marked, it can be replayed but not reset. */
+		fsetxattr(s->root_fd, MARK, s->sha256, strlen(s->sha256), 0);
+		rc = session_in_sandbox(s, s->opt.reset ? reset_phase : create_phase, s->opt.reset ? "reset" : "prepare", need.bytes, &s->state.done);
 		if (rc)
 			return state_failed(s, rc);
 	}

@@ -30,6 +30,7 @@ static const struct option_row rows[] = {
 	{"plan-only", 0, NULL, OPT_FLAG, &opt.plan_only, "compile and say what a replay will do and need; touch nothing"},
 	{"prepare-only", 0, NULL, OPT_FLAG, &opt.prepare_only, "make and verify the starting state, replay nothing"},
 	{"prepared", 0, NULL, OPT_FLAG, &opt.prepared, "DIR holds the starting state already; verify it"},
+	{"reset", 0, NULL, OPT_FLAG, &opt.reset, "DIR is as an earlier replay of the trace left it: undo that first"},
 	{"max-mismatch", 0, "PERCENT", OPT_DOUBLE, &opt.max_mismatch, "more unexpected results make a failed run (default 0.1)"},
 	{"clean", 0, NULL, OPT_FLAG, &opt.clean, "remove everything from DIR in the end"},
 	{"output", 'o', "RUNDIR", OPT_STRING, &opt.out, "write run.json and run.hist there"},
@@ -71,6 +72,8 @@ static int check_options(struct session *s, int argc, int first)
 		return fail(EXIT_USAGE, "--max-mismatch must be 0 to 100 (percent)");
 	if (opt.prepare_only && opt.prepared)
 		return fail(EXIT_USAGE, "--prepare-only and --prepared exclude each other");
+	if (opt.reset && opt.prepared)
+		return fail(EXIT_USAGE, "--reset and --prepared exclude each other");
 	s->timing = (enum replay_timing)timing;
 	s->order = (enum order_mode)order;
 	s->cache = (enum replay_cache)cache;
@@ -79,11 +82,11 @@ static int check_options(struct session *s, int argc, int first)
 
 static int open_root(struct session *s)
 {
-	switch (sandbox_open(opt.root, opt.prepared, &s->root_fd)) {
+	switch (sandbox_open(opt.root, opt.prepared || opt.reset, &s->root_fd)) {
 	case SANDBOX_OK: return EXIT_DONE;
 	case SANDBOX_IS_ROOT: return fail(EXIT_REFUSED, "--root %s is the root of this system; give an empty directory", opt.root);
 	case SANDBOX_NOT_EMPTY:
-		return fail(EXIT_REFUSED, "--root %s is not empty; give an empty directory, or --prepared when an earlier run prepared it", opt.root);
+		return fail(EXIT_REFUSED, "--root %s is not empty; give an empty directory, --prepared when an earlier run prepared it, or --reset to undo one", opt.root);
 	default: return fail(EXIT_FAILED, "--root %s: %s", opt.root, strerror(errno));
 	}
 }

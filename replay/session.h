@@ -11,7 +11,7 @@
 struct replay_options {
 	const char *root, *timing, *order, *engine, *cache, *out, *plan_cache;
 	double speed, max_mismatch;
-	bool plan_only, prepare_only, prepared, clean, json;
+	bool plan_only, prepare_only, prepared, reset, clean, json;
 };
 
 struct session {

@@ -134,18 +134,27 @@ static int create_file(struct state_work *w, const struct plan_entry *e)
 	return 0;
 }
 
+static bool is_there(const struct state_work *w, const char *path)
+{
+	struct stat st;
+
+	return w->only_missing && !lstat(path, &st);
+}
+
 static int create_directory(struct state_work *w, const struct plan_entry *e)
 {
 	const char *path = plan_text(w->plan, e->path);
 
-	return S_ISDIR(e->mode) && mkdir(path, e->mode & 0777) ? state_fail(w, path, "cannot create", -errno) : 0;
+	if (!S_ISDIR(e->mode) || is_there(w, path))
+		return 0;
+	return mkdir(path, e->mode & 0777) ? state_fail(w, path, "cannot create", -errno) : 0;
 }
 
 static int create_rest(struct state_work *w, const struct plan_entry *e)
 {
 	const char *path = plan_text(w->plan, e->path);
 
-	if (S_ISDIR(e->mode) || e->same_as != PLAN_NONE)
+	if (S_ISDIR(e->mode) || e->same_as != PLAN_NONE || is_there(w, path))
 		return 0;
 	if (S_ISREG(e->mode))
 		return create_file(w, e);
@@ -156,7 +165,7 @@ static int create_hard_link(struct state_work *w, const struct plan_entry *e)
 {
 	const char *path = plan_text(w->plan, e->path);
 
-	if (e->same_as == PLAN_NONE)
+	if (e->same_as == PLAN_NONE || is_there(w, path))
 		return 0;
 	return link(plan_text(w->plan, w->plan->start[e->same_as].path), path) ? state_fail(w, path, "cannot create", -errno) : 0;
 }

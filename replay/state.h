@@ -1,4 +1,5 @@
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "replay/plan.h"
@@ -27,11 +28,14 @@ struct state_work {
 	uint64_t pool_bytes;
 	_Atomic uint64_t done;
 	const _Atomic _Bool *stop;
+	bool only_missing;     /* what is there is right */
 	_Atomic uint32_t next; /* entry, for the threads that share the work */
 	_Atomic int failed;    /* the first failure, whose thread fills in error */
 	struct state_error error;
 };
 int state_create(struct state_work *w);
+/* Of a tree that a replay of the same plan has changed, makes the starting state again: touches only what it changed. */
+int state_reset(struct state_work *w);
 /* Every name, type, size, mode, link and attribute, and that what must not exist does not. */
 int state_verify(struct state_work *w);
 
@@ -58,5 +62,7 @@ struct tree_result {
 int tree_compare(const struct plan *plan, struct tree_result *result);
 void tree_result_release(struct tree_result *result);
 
+/* Removes a name with everything below it, following nothing. 0 or the first error. */
+int tree_remove_name(int directory_fd, const char *name);
 /* In the sandbox: removes everything in it, following nothing. 0 or the first error. */
 int tree_remove(void);

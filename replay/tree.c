@@ -147,17 +147,24 @@ static int remove_in(int fd)
 	int rc = d ? 0 : -errno;
 
 	while (d && (e = readdir(d))) {
+		int failed;
+
 		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
 			continue;
-		if (!unlinkat(dirfd(d), e->d_name, 0))
-			continue;
-		remove_in(openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-		if (unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR))
-			rc = -errno;
+		failed = tree_remove_name(dirfd(d), e->d_name);
+		rc = rc ? rc : failed;
 	}
 	if (d)
 		closedir(d);
 	return rc;
+}
+
+int tree_remove_name(int directory_fd, const char *name)
+{
+	if (!unlinkat(directory_fd, name, 0))
+		return 0;
+	remove_in(openat(directory_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+	return unlinkat(directory_fd, name, AT_REMOVEDIR) ? -errno : 0;
 }
 
 int tree_remove(void)

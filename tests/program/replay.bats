@@ -742,7 +742,7 @@ paced() {
 	[[ $stderr == "iorig: --root / is the root of this system;"* ]]
 	touch root/precious
 	run -5 --separate-stderr "$iorig" replay t.iotrace --root root
-	[ "$stderr" = "iorig: --root root is not empty; give an empty directory, or --prepared when an earlier run prepared it" ]
+	[ "$stderr" = "iorig: --root root is not empty; give an empty directory, --prepared when an earlier run prepared it, or --reset to undo one" ]
 	[ "$(ls -A root)" = precious ]
 	run -1 --separate-stderr "$iorig" replay t.iotrace --root nowhere
 	[ "$stderr" = "iorig: --root nowhere: No such file or directory" ]
@@ -818,7 +818,7 @@ paced() {
 
 @test "wrong options are usage errors" {
 	paced
-	for bad in "--timing fast" "--order none" "--cache warm" "--engine fio" "--speed 0" "--max-mismatch 101" "--prepare-only --prepared"; do
+	for bad in "--timing fast" "--order none" "--cache warm" "--engine fio" "--speed 0" "--max-mismatch 101" "--prepare-only --prepared" "--reset --prepared"; do
 		run -2 --separate-stderr "$iorig" replay t.iotrace --root root $bad
 		[ -z "$output" ]
 	done
@@ -853,6 +853,55 @@ paced() {
 	[ "$(names)" = ./d ]
 	run -0 --separate-stderr "$iorig" replay t.iotrace --root "$(mkdir c && echo c)" --clean
 	[ -z "$(ls -A c)" ]
+}
+
+@test "--reset undoes what a replay did, and touches nothing else" {
+	build <<-'EOF'
+		thread 1 tid=1
+		file 1 ino=1 mode=0100644 size=5000 path="/d/read"
+		file 2 ino=2 mode=0100644 size=5000 path="/d/written"
+		file 3 ino=3 mode=0100644 size=5000 path="/d/moved"
+		file 4 ino=4 mode=0100644 size=5000 nlink=2 path="/d/linked"
+		file 5 ino=5 mode=0100644 size=5000 path="/sub/deep/f"
+		file 6 ino=6 mode=0100600 size=5000 path="/d/mode"
+		file 7 ino=7 mode=0100644 size=5000 path="/d/attribute"
+		0.5 1 newfstatat path="/sub/deep/f" file=5
+		1 1 openat path="/d/read" file=1 = 3
+		2 1 openat path="/d/written" file=2 flags=O_RDWR = 4
+		3 1 pwrite64 fd=4 file=2 offset=0 length=10 = 10
+		4 1 rename path="/d/moved" path2="/d/elsewhere" file=3
+		5 1 newfstatat path="/d/other-name" file=4
+		6 1 unlink path="/d/linked" file=4
+		7 1 rename path="/sub" path2="/bus"
+		8 1 mkdir path="/d/new" mode=0755
+		9 1 symlink path="x" path2="/d/new/link"
+		10 1 chmod path="/d/mode" file=6 mode=0644
+		11 1 newfstatat path="/d/attribute" file=7
+		12 1 setxattr path="/d/attribute" file=7 path2="user.a" length=5
+		13 1 newfstatat path="/none" = -ENOENT
+	EOF
+	good
+	inode=$(stat -c %i root/d/read)
+	run -0 --separate-stderr "$iorig" replay t.iotrace --root root --reset --prepare-only
+	[ "$(names)" = "$(printf '%s\n' ./d ./d/attribute ./d/linked ./d/mode ./d/moved ./d/other-name ./d/read ./d/written ./sub ./sub/deep ./sub/deep/f)" ]
+	[ "$(stat -c %i root/d/read)" = "$inode" ]
+	[ "$(stat -c '%a %h' root/d/mode root/d/linked root/d/other-name | xargs)" = "600 1 644 2 644 2" ]
+	[ -z "$(getfattr -d root/d/attribute 2>/dev/null)" ]
+	[ "$(head -c 10 root/d/written | od -An -c)" != "$(head -c 10 root/d/read | od -An -c)" ]
+	# Again and again, also when a run was cut short or somebody added something.
+	for i in 1 2 3; do
+		rm -rf root/d/linked run
+		mkdir -p root/added/by && echo somebody >root/added/by/f
+		run -0 --separate-stderr "$iorig" replay t.iotrace --root root --reset --cache hot -o run
+		jq -e '.mismatch.count == 0 and .tree.differences == 0' run/run.json
+	done
+	# What no replay of this trace has prepared is nobody's to reset.
+	mkdir mine && touch mine/precious
+	run -5 --separate-stderr "$iorig" replay t.iotrace --root mine --reset
+	[ "$stderr" = "iorig: --root mine was not prepared by a replay of this trace: there is nothing to reset; give an empty directory without --reset" ]
+	paced
+	run -5 --separate-stderr "$iorig" replay t.iotrace --root root --reset
+	[ -e mine/precious ] && [ -e root/d/read ]
 }
 
 @test "--plan-only says what a replay will do and need, and touches nothing" {
