@@ -214,9 +214,9 @@ static __always_inline void emit_task(__u32 kind, __u32 tid, __u32 pid, __u32 pt
 	void *ring = my_ring();
 	struct rec_task *t;
 
-	if (!c || !ring)
+	if (!c)
 		return;
-	t = bpf_ringbuf_reserve(ring, sizeof(*t), 0);
+	t = ring ? bpf_ringbuf_reserve(ring, sizeof(*t), 0) : NULL;
 	if (!t) {
 		__sync_fetch_and_add(&c->tasks_dropped, 1);
 		return;

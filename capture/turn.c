@@ -1,6 +1,9 @@
+#include <linux/capability.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "capture/turn.h"
 
@@ -17,15 +20,21 @@ enum turn turn_take(void)
 	return setpriority(PRIO_PROCESS, 0, -20) ? TURN_PLAIN : TURN_NICE;
 }
 
-void turn_lock_memory(void)
+/* Without a limit: under one, memory that the program may have could not be had any more. */
+static bool may_lock_all(void)
 {
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct cap[2];
 	struct rlimit limit;
 
-	/* Under a limit the program would run out of memory that it may have. What cannot be locked is not: that is no reason to stop. */
-	if (getrlimit(RLIMIT_MEMLOCK, &limit) || limit.rlim_cur != RLIM_INFINITY)
-		return;
-	if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT))
-		return;
+	if (!syscall(SYS_capget, &head, cap) && (cap[0].effective >> CAP_IPC_LOCK & 1))
+		return true;
+	return !getrlimit(RLIMIT_MEMLOCK, &limit) && limit.rlim_cur == RLIM_INFINITY;
+}
+
+bool turn_lock_memory(void)
+{
+	return may_lock_all() && !mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
 }
 
 uint64_t turn_pause_ns(uint64_t last_pause_ns, double fill)

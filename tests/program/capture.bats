@@ -117,6 +117,18 @@ SQL
 	[ "$output" -le 6 ]
 }
 
+@test "the recorder has its turn on a busy host; what it records inherits nothing of that" {
+	run -0 --separate-stderr "$iorig" capture -o "$trace" -- sh -c 'chrt -p $PPID; chrt -p $$; sleep 0.1; grep VmLck /proc/$PPID/status; grep VmLck /proc/$$/status'
+	[ -z "$stderr" ]
+	[[ ${lines[0]} == *"policy: SCHED_RR|SCHED_RESET_ON_FORK" ]]
+	[[ ${lines[2]} == *"policy: SCHED_OTHER" ]]
+	[[ ${lines[4]} =~ ^VmLck:[^0-9]*[1-9][0-9]*\ kB$ ]]
+	[[ ${lines[5]} =~ ^VmLck:[^0-9]*0\ kB$ ]]
+	run -0 --separate-stderr setpriv --inh-caps=-sys_nice --bounding-set=-sys_nice "$iorig" capture -o "$trace" -- sh -c 'chrt -p $PPID'
+	[[ ${lines[0]} == *"policy: SCHED_OTHER" ]]
+	[ "$stderr" = "iorig: warning: neither SCHED_RR nor nice -20 is allowed: on a busy host events may be lost (and counted)" ]
+}
+
 @test "-d, SIGINT and SIGTERM end a recording of the whole host cleanly" {
 	run -0 timeout 20 "$iorig" capture -o "$trace" -d 300ms
 	[ "$(trailer "$trace" .ended_by)" = '"duration"' ]
