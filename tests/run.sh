@@ -7,7 +7,9 @@
 # IORIG_STRICT=1 (set in CI): a skip is a failure.
 set -eu
 cd "$(dirname "$0")/.."
-sh tests/deps.sh || [ "$(id -u)" != 0 ]
+packages=
+[ "${1:-}" != long ] || packages=tests/packages-long
+sh tests/deps.sh $packages || [ "$(id -u)" != 0 ]
 make -s -j"$(nproc)" all units
 
 log=build/tests
