@@ -271,8 +271,9 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm
 	struct call c = {};
 	struct scratch *s;
 	struct slot *slot;
-	__u32 zero = 0;
+	__u32 zero = 0, type;
 	struct rec_id id = {};
+	struct file *file;
 	long n;
 
 	c.pid = LOAD(task, tgid);
@@ -301,7 +302,11 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm
 	__builtin_memset(&s->path, 0, sizeof(s->path));
 	n = bpf_probe_read_kernel_str(s->data, STRING_MAX, LOAD(bprm, filename));
 	s->path.length1 = n > 0 ? (n - 1) & (STRING_MAX - 1) : 0;
-	c.bits |= identify(LOAD(bprm, file), &id);
+	file = LOAD(bprm, file);
+	type = identify(file, &id);
+	if (type)
+		announce((__u64)LOAD(file, f_path.mnt), (__u64)LOAD(file, f_path.dentry), type, c.now);
+	c.bits |= type;
 	if (!start_of_path(&c, s, AT_FDCWD, s->data[0], REC_BASE1))
 		return filtered(&c);
 	return emit_path(&c, s, &id);

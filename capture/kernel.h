@@ -55,8 +55,10 @@ struct mount {
 	struct vfsmount mnt;
 };
 
+struct address_space;
 struct inode {
 	unsigned short i_mode;
+	struct address_space *i_mapping;
 	struct super_block *i_sb;
 	unsigned long i_ino;
 	unsigned int i_nlink;
@@ -150,6 +152,7 @@ struct io_uring_cqe {
 /* memory */
 struct address_space {
 	struct inode *host;
+	unsigned long nrpages;
 };
 struct vm_area_struct {
 	unsigned long vm_start, vm_pgoff, vm_flags;

@@ -77,6 +77,7 @@ enum filter_kind {
 struct config {
 	struct call_config call[CALL_MAX];
 	__u32 self_pid;	  /* the recorder: never recorded */
+	__u32 test_pid;	  /* its self-test: its files are not announced */
 	__u32 slot_mask;  /* entries of the slots map - 1 */
 	__u32 pid_max;
 	__u32 filters;	  /* enum filter_kind: all of them must hold, any entry of one is enough */
@@ -216,7 +217,8 @@ struct rec_file { /* a file or directory at first sight, and its name */
 	__u32 mode, nlink;
 	__u32 pid, mount_namespace;
 	/* bytes of the components that follow, from the leaf to the root, each a length byte and its text */
-	__u32 components, reserved;
+	__u32 components;
+	__u32 cached_pages; /* of it, in the page cache at this moment */
 };
 
 enum rec_task_kind { TASK_FORK = 1, TASK_EXEC, TASK_EXIT };

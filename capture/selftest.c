@@ -14,7 +14,7 @@
 const char *const selftest_names[HOOK_COUNT] = {"sys_enter", "sys_exit", "sched_process_fork", "sched_process_exec", "sched_process_exit", "sched_waking",
 						 "page_fault_user"};
 
-/* Opens a directory, seeks there, makes a child that becomes another program, ends. */
+/* Opens a directory, seeks there, makes a child that ends, becomes another program. */
 __attribute__((noreturn)) static void act(const struct config *config, const char *path, int go)
 {
 	char byte;
@@ -34,17 +34,16 @@ __attribute__((noreturn)) static void act(const struct config *config, const cha
 	if (fd >= 0)
 		close(fd);
 	child = fork();
-	if (!child) {
-		dup2(null, STDOUT_FILENO);
-		dup2(null, STDERR_FILENO);
-		execl(proc_self(), "iorig", "version", (char *)NULL);
-		_exit(1);
-	}
+	if (!child)
+		_exit(0);
 	waitpid(child, NULL, 0);
-	_exit(0);
+	dup2(null, STDOUT_FILENO);
+	dup2(null, STDERR_FILENO);
+	execl(proc_self(), "iorig", "version", (char *)NULL);
+	_exit(1);
 }
 
-int selftest_make(struct selftest *t, const struct config *config, const char *path)
+int selftest_make(struct selftest *t, struct config *config, const char *path)
 {
 	int go[2];
 
@@ -60,6 +59,7 @@ int selftest_make(struct selftest *t, const struct config *config, const char *p
 		close(go[1]);
 		act(config, path, go[0]);
 	}
+	config->test_pid = t->pid > 0 ? (uint32_t)t->pid : 0;
 	close(go[0]);
 	t->go = go[1];
 	return t->pid < 0 ? -errno : 0;

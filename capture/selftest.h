@@ -30,7 +30,8 @@ struct selftest {
 	uint32_t gaps;
 };
 
-int selftest_make(struct selftest *t, const struct config *config, const char *path);
+/* The process of the test is told to the configuration: its files are not announced. */
+int selftest_make(struct selftest *t, struct config *config, const char *path);
 void selftest_run(struct selftest *t);
 /* Is the record the test's? Then it is noted, and nobody else's business. */
 bool selftest_note(struct selftest *t, const struct rec_head *record);

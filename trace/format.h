@@ -108,6 +108,7 @@ enum trace_check { TRACE_ANY, TRACE_IS_STRING, TRACE_IS_FILE, TRACE_IS_THREAD, T
 	X(40, FILE_TARGET, FILE, trace_file, target, STRING, IS_STRING) \
 	X(41, FILE_SEEN, FILE, trace_file, seen_ns, DELTA, ANY) \
 	X(42, FILE_ALLOCATED, FILE, trace_file, allocated_bytes, PLAIN, ANY) \
+	X(43, FILE_USER_DEV, FILE, trace_file, user_dev, PLAIN, ANY) \
 	X(48, THREAD_TID, THREAD, trace_thread, tid, PLAIN, ANY) \
 	X(49, THREAD_PID, THREAD, trace_thread, pid, PLAIN, ANY) \
 	X(50, THREAD_PARENT, THREAD, trace_thread, parent, PLAIN, IS_OLDER_THREAD) \
@@ -165,7 +166,7 @@ extern const struct trace_member trace_members[];
 /* Members that came later: where all are zero, the column is missing. */
 static inline bool trace_may_miss(const struct trace_member *m)
 {
-	return m->column == TRACE_COL_FILE_ALLOCATED || m->column == TRACE_COL_THREAD_MOUNT_NAMESPACE ||
+	return m->column == TRACE_COL_FILE_ALLOCATED || m->column == TRACE_COL_FILE_USER_DEV || m->column == TRACE_COL_THREAD_MOUNT_NAMESPACE ||
 	       (m->column >= TRACE_COL_RESIDENCY_ABSENT && m->column <= TRACE_COL_RESIDENCY_BITS);
 }
 

@@ -18,6 +18,7 @@ const struct text_key text_keys[] = {
 	{"seen", KEY(FILE, trace_file, seen_ns, .kind = TEXT_TIME)},
 	{"path", KEY(FILE, trace_file, path, .kind = TEXT_STRING)},
 	{"target", KEY(FILE, trace_file, target, .kind = TEXT_STRING)},
+	{"userdev", KEY(FILE, trace_file, user_dev, .kind = TEXT_DEVICE)},
 	{"allocated", KEY(FILE, trace_file, allocated_bytes, .kind = TEXT_NUMBER)},
 
 	{"tid", KEY(THREAD, trace_thread, tid, .kind = TEXT_NUMBER)},

@@ -121,6 +121,7 @@ struct trace_file {
 	uint64_t size; /* bytes */
 	uint32_t target; /* symbolic link: string id of its text */
 	uint64_t seen_ns;
+	uint64_t user_dev; /* st_dev, where programs see another one than dev (btrfs: one a subvolume); 0: the same, or not known */
 	uint64_t allocated_bytes; /* on the disk, as st_blocks tells; less than size: a sparse file (or a compressing file system) */
 };
 

@@ -91,7 +91,8 @@ static struct trace_record random_record(const struct counts *have, bool calm)
 					     .generation = (uint32_t)some(), .mode = (uint32_t)some(), .nlink = (uint32_t)some(),
 					     .bits = (uint32_t)some(), .size = some(),
 					     .target = (uint32_t)any() % (have->strings + 1), .seen_ns = some(),
-					     .allocated_bytes = any() % 4 ? 0 : some()};
+					     .allocated_bytes = any() % 4 ? 0 : some(),
+					     .user_dev = calm ? 0 : some()};
 		break;
 	case 1:
 		r.type = TRACE_THREAD;
