@@ -35,7 +35,7 @@ static struct {
 	const char *out;
 	struct filter_options filter;
 	uint64_t duration_ns, max_bytes, ring_bytes;
-	bool no_latency, wakeups, mmap_faults;
+	bool no_latency, wakeups, mmap_faults, cache, content;
 } opt;
 
 struct recording {
@@ -166,6 +166,7 @@ static int prepare(struct recording *r)
 		return rc;
 	if (drain_init(&r->drain, r->writer, &r->recorder, r->start_ns) || rings_init(&r->rings, &r->recorder))
 		return fail(EXIT_FAILED, "cannot record: out of memory");
+	state_init(&r->drain.state, r->writer, opt.cache, opt.content);
 	r->drain.wakes_known_only = r->config.filters & ~(uint32_t)(FILTER_PID | FILTER_DEV);
 	filter_start(&opt.filter, &r->recorder, &r->drain);
 	if (r->command)
@@ -194,6 +195,7 @@ static int finish(struct recording *r)
 	now = clock_now_ns();
 	drain_until(r, UINT64_MAX);
 	drain_finish(&r->drain, now);
+	state_end(&r->drain.state, &r->drain.names, clock_now_ns() - r->start_ns);
 	trailer = trailer_make(&r->drain, r->ended_by ? r->ended_by : "error", now);
 	rc = trace_writer_close(r->writer, trailer);
 	r->writer = NULL;
@@ -299,13 +301,15 @@ static const struct option_row rows[] = {
 	{"ring-size", 0, "SIZE", OPT_SIZE, &opt.ring_bytes, "buffer of each processor (default 16M)"},
 	{"wakeups", 0, NULL, OPT_FLAG, &opt.wakeups, "record which thread wakes which, for the order of a replay"},
 	{"mmap-faults", 0, NULL, OPT_FLAG, &opt.mmap_faults, "record access through mappings: page faults, fills of the page cache"},
+	{"cache", 0, NULL, OPT_FLAG, &opt.cache, "tell what of each file was in the page cache, at first and at the end"},
+	{"content", 0, NULL, OPT_FLAG, &opt.content, "read samples of the files' data at the end: zeros, compressibility (never the data itself)"},
 	{"no-latency", 0, NULL, OPT_FLAG, &opt.no_latency, "record only the end of each call: cheaper, no durations"},
 	{0}};
 
 const struct command cmd_capture = {
 	.name = "capture",
 	.synopsis = "-o FILE [-p PID]... [-c COMM]... [-u UID]... [-g CGROUP]... [-m MOUNT]... [-d DUR] [--max-size SIZE] [--ring-size SIZE] "
-		    "[--no-latency] [--wakeups] [--mmap-faults] [-- CMD...]",
+		    "[--no-latency] [--wakeups] [--mmap-faults] [--cache] [--content] [-- CMD...]",
 	.summary = "record what programs do to their files",
 	.group = "capture",
 	.options = rows,

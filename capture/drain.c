@@ -47,6 +47,7 @@ void drain_release(struct drain *d)
 	mountinfo_release(&d->mounts);
 	async_release(&d->async);
 	maps_release(&d->maps);
+	state_release(&d->state);
 	tasks_release(&d->tasks);
 	places_release(&d->places);
 	names_release(&d->names);
@@ -108,6 +109,7 @@ uint32_t drain_file(struct drain *d, const struct rec_file *file, uint32_t bytes
 				   .size = file->size,
 				   .seen_ns = since_start(d, file->head.end_ns)};
 	struct name *name = NULL;
+	uint32_t known;
 	size_t length = join(file, bytes, d->text[0]);
 	bool cut = file->head.bits & (REC_TRUNCATED | REC_UNREACHABLE);
 
@@ -128,13 +130,15 @@ uint32_t drain_file(struct drain *d, const struct rec_file *file, uint32_t bytes
 		if (S_ISDIR(file->mode))
 			places_set(&d->places, &file->place, name);
 	}
-	if (!name) {
-		uint32_t id = files_see(&d->files, &sight);
-
-		return id;
-	}
+	if (!name)
+		return files_see(&d->files, &sight);
+	known = files_find(&d->files, sight.dev, sight.ino, sight.generation);
+	if (!known)
+		state_complete(&sight, name->length ? name->text : "/");
 	name->file = files_see(&d->files, &sight);
 	effects_named(d, name->file, name);
+	if (!S_ISDIR(file->mode) && name->file != known)
+		state_first(&d->state, name->file, &sight, name->text, file->cached_pages);
 	return name->file;
 }
 

@@ -7,6 +7,7 @@
 #include "capture/places.h"
 #include "capture/recorder.h"
 #include "capture/selftest.h"
+#include "capture/state.h"
 #include "capture/tasks.h"
 
 /*
@@ -28,6 +29,7 @@ struct drain {
 	struct tasks tasks;
 	struct maps maps;
 	struct async async;
+	struct state state;
 	struct mountinfo mounts;
 	uint64_t start_ns;
 	uint32_t epoch; /* what paths lead to may have changed */

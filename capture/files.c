@@ -75,7 +75,9 @@ static uint32_t tell(struct files *files, const struct file_sight *sight)
 				  .bits = sight->bits,
 				  .size = sight->size,
 				  .target = sight->target,
-				  .seen_ns = sight->seen_ns};
+				  .seen_ns = sight->seen_ns,
+				  .user_dev = sight->user_dev,
+				  .allocated_bytes = sight->allocated_bytes};
 
 	files->count++;
 	return trace_writer_file(files->writer, &file);

@@ -13,6 +13,7 @@ struct file_sight {
 	uint32_t generation; /* 0: not known (seen by stat only) */
 	uint32_t mode, nlink, bits; /* as in struct trace_file */
 	uint64_t size, seen_ns;
+	uint64_t user_dev, allocated_bytes;
 	uint32_t path, target; /* string ids */
 };
 

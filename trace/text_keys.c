@@ -16,10 +16,10 @@ const struct text_key text_keys[] = {
 	{"size", KEY(FILE, trace_file, size, .kind = TEXT_NUMBER)},
 	{"bits", KEY(FILE, trace_file, bits, .kind = TEXT_FLAGS, .flags = text_file_bits)},
 	{"seen", KEY(FILE, trace_file, seen_ns, .kind = TEXT_TIME)},
-	{"path", KEY(FILE, trace_file, path, .kind = TEXT_STRING)},
-	{"target", KEY(FILE, trace_file, target, .kind = TEXT_STRING)},
 	{"userdev", KEY(FILE, trace_file, user_dev, .kind = TEXT_DEVICE)},
 	{"allocated", KEY(FILE, trace_file, allocated_bytes, .kind = TEXT_NUMBER)},
+	{"path", KEY(FILE, trace_file, path, .kind = TEXT_STRING)},
+	{"target", KEY(FILE, trace_file, target, .kind = TEXT_STRING)},
 
 	{"tid", KEY(THREAD, trace_thread, tid, .kind = TEXT_NUMBER)},
 	{"pid", KEY(THREAD, trace_thread, pid, .kind = TEXT_NUMBER, .always = true)},

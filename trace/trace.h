@@ -175,7 +175,7 @@ struct trace_content {
 struct trace_hole {
 	uint32_t file;
 	uint64_t offset, bytes;
-	uint64_t data_bytes; /* so many of them are no hole: the last one of a file with too many holes tells of the rest; 0: all are */
+	uint64_t data_bytes; /* about so many of them are no hole: the last one of a file with too many holes tells of the rest; 0: all are */
 };
 
 enum trace_loss_cause { TRACE_LOSS_RING_FULL, TRACE_LOSS_SKIPPED, TRACE_LOSS_UNPAIRED, TRACE_LOSS_OTHER };

@@ -125,3 +125,65 @@ teardown() {
 	[[ $output == *"ok        page_fault_user      fires"* ]]
 	[ "$("$iorig" doctor --json | jq -c '[.checks[] | select(.name == "sched_waking") | .ok, .needed]')" = '[true,false]' ]
 }
+
+# record FILE...: as a program sees them that only opens them
+opened() { timeout 60 "$iorig" capture -o "$trace" "$@"; "$iorig" trace dump "$trace" >"$dir/dump"; }
+id_of() { sed -n "s|^file \([0-9]*\) .* path=\"$1\".*|\1|p" "$dir/dump"; }
+records() { sed -n "s/^$1 file=$(id_of "$2") //p" "$dir/dump" | sed 's/ at=[0-9.]*//'; }
+
+@test "holes of sparse files are told, up to a bound, and what is allocated" {
+	truncate -s 1M "$dir/sparse"
+	dd if=/dev/urandom of="$dir/sparse" bs=4k count=2 seek=10 conv=notrunc status=none
+	truncate -s 4M "$dir/many"
+	for i in $(seq 0 80); do dd if=/dev/urandom of="$dir/many" bs=4k count=1 seek=$((i * 2)) conv=notrunc status=none; done
+	head -c 100k /dev/urandom >"$dir/full"
+	sync "$dir/sparse" "$dir/many" "$dir/full"
+	allocated=$(($(stat -c '%b * %B' "$dir/sparse")))
+	opened -- head -q -c 1 "$dir/sparse" "$dir/many" "$dir/full" >/dev/null
+	[[ $(grep "^file $(id_of "$dir/sparse") " "$dir/dump") == *" size=1048576 bits=allocation "*" allocated=$allocated path="* ]]
+	diff - <(records hole "$dir/sparse") <<-END
+		offset=0 bytes=40960
+		offset=49152 bytes=999424
+	END
+	[ "$(records hole "$dir/many" | wc -l)" = 65 ]
+	[ "$(records hole "$dir/many" | sed -n 64p)" = "offset=$(((63 * 2 + 1) * 4096)) bytes=4096" ]
+	# 81 pages of data, 65 of them before the hole that tells of the rest; a file system may count some of its own.
+	[[ $(records hole "$dir/many" | tail -1) =~ ^offset=$(((64 * 2 + 1) * 4096))\ bytes=$((4194304 - (64 * 2 + 1) * 4096))\ data=([0-9]+)$ ]]
+	[ "${BASH_REMATCH[1]}" -ge $((16 * 4096)) ]
+	[ "${BASH_REMATCH[1]}" -le $((20 * 4096)) ]
+	[ -z "$(records hole "$dir/full")" ]
+}
+
+@test "--cache: what of a file was in the page cache at first sight, and at the end" {
+	[ "$(stat -f -c %T "$dir")" != tmpfs ] || skip "tmpfs is all page cache"
+	for f in cold warm part; do head -c 400k /dev/urandom >"$dir/$f"; done
+	sync "$dir/cold" "$dir/warm" "$dir/part"
+	out() { dd of="$1" oflag=nocache conv=notrunc,fdatasync count=0 status=none; }
+	out "$dir/cold"
+	out "$dir/part"
+	build/helpers/touch "$dir/part" r0 r1 r40 # no read-ahead
+	opened --cache -- sh -c "exec 3<$dir/cold; cat $dir/cold; exec 4<$dir/warm; exec 5<$dir/part; echo new >$dir/new" >/dev/null
+	[ "$(records residency "$dir/cold")" = $'page=0 pages=0\npage=0 pages=100 bits=end' ]
+	[ "$(records residency "$dir/warm")" = $'page=0 pages=100\npage=0 pages=100 bits=end' ]
+	[ "$(records residency "$dir/part" | head -2)" = $'page=0 pages=2\npage=40 pages=1' ]
+	[ "$(records residency "$dir/new")" = "page=0 pages=1 bits=end" ] # what is created has no first sight
+	# Nobody asked.
+	opened -- cat "$dir/warm" >/dev/null
+	[ -z "$(records residency "$dir/warm")" ]
+}
+
+@test "--content: zeros and compressibility of files, and none of their data" {
+	(head -c 200k /dev/zero; head -c 200k /dev/urandom) >"$dir/half"
+	yes secret | head -c 500k >"$dir/text"
+	truncate -s 10M "$dir/sparse"
+	dd if=/dev/urandom of="$dir/sparse" bs=4k count=2 seek=1000 conv=notrunc status=none
+	head -c 5M /dev/urandom >"$dir/large"
+	opened --content -- sh -c "cat $dir/half $dir/text $dir/sparse $dir/large >/dev/null; head -c 9000 /dev/zero >$dir/new"
+	[ "$(records content "$dir/half")" = "sampled=409600 zero=204800 stored=204800" ]
+	[[ $(records content "$dir/text") =~ ^sampled=512000\ zero=0\ stored=([0-9]+)$ ]]
+	[ "${BASH_REMATCH[1]}" -lt 5000 ]
+	[ "$(records content "$dir/sparse")" = "sampled=8192 zero=0 stored=8192" ]
+	[ "$(records content "$dir/large")" = "sampled=1048576 zero=0 stored=1048576" ]
+	[ "$(records content "$dir/new")" = "sampled=9000 zero=9000 stored=0" ]
+	! grep -q secret "$dir/dump"
+}
