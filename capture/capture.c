@@ -166,6 +166,7 @@ static int prepare(struct recording *r)
 		return rc;
 	if (drain_init(&r->drain, r->writer, &r->recorder, r->start_ns) || rings_init(&r->rings, &r->recorder))
 		return fail(EXIT_FAILED, "cannot record: out of memory");
+	r->drain.spaces.subvolumes = r->config.btrfs_root != 0;
 	state_init(&r->drain.state, r->writer, opt.cache, opt.content);
 	r->drain.wakes_known_only = r->config.filters & ~(uint32_t)(FILTER_PID | FILTER_DEV);
 	filter_start(&opt.filter, &r->recorder, &r->drain);

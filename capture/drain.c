@@ -9,6 +9,7 @@
 
 #include "capture/calls.h"
 #include "capture/drain.h"
+#include "capture/elsewhere.h"
 #include "capture/header.h"
 #include "capture/pages.h"
 #include "lib/clock.h"
@@ -32,6 +33,8 @@ int drain_init(struct drain *d, struct trace_writer *writer, struct recorder *re
 	rc = rc ? rc : maps_init(&d->maps);
 	rc = rc ? rc : async_init(&d->async);
 	rc = rc ? rc : mountinfo_read(&d->mounts);
+	spaces_init(&d->spaces, &d->mounts);
+	d->names.spaces = &d->spaces;
 	clock_gettime(CLOCK_REALTIME, &wall);
 	d->names.start_realtime_ns = (uint64_t)wall.tv_sec * 1000000000ULL + (uint64_t)wall.tv_nsec - (clock_now_ns() - start_ns);
 	if (rc)
@@ -44,6 +47,8 @@ void drain_release(struct drain *d)
 	free(d->cpu);
 	free(d->known);
 	free(d->named);
+	free(d->elsewhere);
+	spaces_release(&d->spaces);
 	mountinfo_release(&d->mounts);
 	async_release(&d->async);
 	maps_release(&d->maps);
@@ -109,11 +114,15 @@ uint32_t drain_file(struct drain *d, const struct rec_file *file, uint32_t bytes
 				   .size = file->size,
 				   .seen_ns = since_start(d, file->head.end_ns)};
 	struct name *name = NULL;
+	char where[SPACES_PATH];
 	uint32_t known;
 	size_t length = join(file, bytes, d->text[0]);
+	struct space *space = elsewhere_space(d, file->mount_namespace, file->pid, file->mount_events);
 	bool cut = file->head.bits & (REC_TRUNCATED | REC_UNREACHABLE);
 
 	d->names.now_ns = sight.seen_ns;
+	if (space && !cut)
+		length = elsewhere_label(d, space, length, file->id.ino);
 	if (!cut && !(file->head.bits & REC_DELETED))
 		name = names_resolve(&d->names, d->text[0], length, false);
 	if (file->head.bits & REC_CREATED)
@@ -128,17 +137,17 @@ uint32_t drain_file(struct drain *d, const struct rec_file *file, uint32_t bytes
 		name->created = sight.bits & TRACE_FILE_CREATED;
 		name->looked = true;
 		if (S_ISDIR(file->mode))
-			places_set(&d->places, &file->place, name);
+			places_set(&d->places, &file->place, name, space);
 	}
 	if (!name)
 		return files_see(&d->files, &sight);
 	known = files_find(&d->files, sight.dev, sight.ino, sight.generation);
 	if (!known)
-		state_complete(&sight, name->length ? name->text : "/");
+		state_complete(&sight, spaces_where(&d->spaces, name->text, where));
 	name->file = files_see(&d->files, &sight);
 	effects_named(d, name->file, name);
 	if (!S_ISDIR(file->mode) && name->file != known)
-		state_first(&d->state, name->file, &sight, name->text, file->cached_pages);
+		state_first(&d->state, name->file, &sight, spaces_where(&d->spaces, name->text, where), file->cached_pages);
 	return name->file;
 }
 
@@ -162,8 +171,11 @@ static uint32_t late_file(struct drain *d, const struct rec_event *e, int fd)
 		sight.nlink = (uint32_t)st.st_nlink;
 		sight.size = (uint64_t)st.st_size;
 		n = readlink(path, text, sizeof(text) - 1);
-		if (n > 0 && text[0] == '/' && st.st_nlink)
-			sight.path = names_string(&d->names, names_resolve(&d->names, text, (size_t)n, false));
+		if (n > 0 && text[0] == '/' && st.st_nlink) {
+			memcpy(d->text[0], text, (size_t)n);
+			n = (ssize_t)elsewhere_label(d, elsewhere_space(d, spaces_number(e->pid), e->pid, 0), (size_t)n, sight.ino);
+			sight.path = names_string(&d->names, names_resolve(&d->names, d->text[0], (size_t)n, false));
+		}
 	}
 	return files_see(&d->files, &sight);
 }
@@ -198,9 +210,9 @@ static struct known_path *known_path(struct drain *d, uint32_t string)
 	return &d->known[string];
 }
 
-static bool unwanted(const struct drain *d, const char *text, size_t length)
+bool drain_unwanted(const struct drain *d, const struct mountinfo *mounts, const char *path, size_t length)
 {
-	const struct mountinfo_entry *mount = mountinfo_of(&d->mounts, text, length);
+	const struct mountinfo_entry *mount = mountinfo_of(mounts, path, length);
 
 	if (!mount || mount->pseudo)
 		return mount != NULL;
@@ -225,13 +237,15 @@ static bool path_of(struct drain *d, struct drained *e, const struct rec_place *
 	if (!length && !(has_base && e->call->shape == SHAPE_CHDIR))
 		return true;
 	if (has_base) {
-		struct name *directory = places_find(&d->places, base);
+		const struct place *place = places_look(&d->places, base);
+		struct name *directory = place ? place->name : NULL;
 
+		if (place && (place->space || (length && text[0] == '/')))
+			return elsewhere_path(d, place, text, length, follow, string, name);
 		if (directory) {
 			memcpy(whole, directory->text, directory->length);
 			n = directory->length;
-			if (!length || text[0] != '/') /* one with '/' is inside a chroot */
-				whole[n++] = '/';
+			whole[n++] = '/';
 			if (!length && n > 1)
 				n--;
 		} else {
@@ -249,7 +263,7 @@ static bool path_of(struct drain *d, struct drained *e, const struct rec_place *
 	if (known->epoch != d->epoch) {
 		known->epoch = d->epoch;
 		known->name[0] = known->name[1] = NULL;
-		known->pseudo = unwanted(d, whole, n);
+		known->pseudo = drain_unwanted(d, &d->mounts, whole, n);
 	}
 	if (known->pseudo)
 		return false;
@@ -409,6 +423,8 @@ static bool file_by_stat(struct drain *d, struct drained *e, const struct rec_pa
 		return false;
 	if (!e->name)
 		return true; /* of a descriptor: identity is in the record */
+	sight.dev = spaces_kernel_dev(&d->spaces, e->name->text, e->name->length, p->stat.dev);
+	sight.user_dev = sight.dev == p->stat.dev ? 0 : p->stat.dev;
 	if (e->name->file && e->name->looked && files_find(&d->files, sight.dev, sight.ino, 0) == e->name->file) {
 		e->event.file = e->name->file;
 		return true;

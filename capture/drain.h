@@ -7,6 +7,7 @@
 #include "capture/places.h"
 #include "capture/recorder.h"
 #include "capture/selftest.h"
+#include "capture/spaces.h"
 #include "capture/state.h"
 #include "capture/tasks.h"
 
@@ -31,6 +32,8 @@ struct drain {
 	struct async async;
 	struct state state;
 	struct mountinfo mounts;
+	struct spaces spaces;
+	struct elsewhere *elsewhere; /* paths of other roots and namespaces: where they led to last time */
 	uint64_t start_ns;
 	uint32_t epoch; /* what paths lead to may have changed */
 	struct known_path *known;
@@ -61,6 +64,8 @@ struct drain {
 int drain_init(struct drain *d, struct trace_writer *writer, struct recorder *recorder, uint64_t start_ns);
 /* For rings_drain: data is the struct drain. */
 void drain_record(const struct rec_head *record, uint32_t bytes, uint32_t cpu, void *data);
+/* Is that path on a file system that is not recorded? */
+bool drain_unwanted(const struct drain *d, const struct mountinfo *mounts, const char *path, size_t length);
 /* A file that was announced: its id, 0 when it is none for the trace. */
 uint32_t drain_file(struct drain *d, const struct rec_file *file, uint32_t bytes);
 /* Asks for events that the kernel skipped since the last time (the program was running on that processor already) and tells them as lost. */

@@ -212,6 +212,7 @@ static __always_inline void emit_task(__u32 kind, __u32 tid, __u32 pid, __u32 pt
 {
 	struct counters *c = my_counters();
 	void *ring = my_ring();
+	struct mnt_namespace *ns = namespace_of(task);
 	struct rec_task *t;
 
 	if (!c)
@@ -232,6 +233,8 @@ static __always_inline void emit_task(__u32 kind, __u32 tid, __u32 pid, __u32 pt
 	t->parent_pid = ppid;
 	t->kind = kind;
 	t->code = code;
+	t->mount_namespace = ns ? LOAD(ns, ns.inum) : 0;
+	t->reserved = 0;
 	bpf_probe_read_kernel_str(t->comm, sizeof(t->comm), task->comm);
 	bpf_ringbuf_submit(t, BPF_RB_NO_WAKEUP);
 }
@@ -357,7 +360,7 @@ int on_open_file(struct bpf_iter__task_file *ctx)
 	w->open.file.place.dentry = (__u64)dentry;
 	w->open.file.place.mount = (__u64)LOAD(file, f_path.mnt);
 	w->open.file.pid = pid;
-	w->open.file.mount_namespace = namespace_of(task);
+	tell_namespace(&w->open.file, task);
 	files = LOAD(task, files);
 	fdt = files ? LOAD(files, fdt) : NULL;
 	if (fdt)

@@ -39,11 +39,36 @@ static __always_inline bool pseudo_magic(__u32 magic)
 	return false;
 }
 
+#define BTRFS_MAGIC 0x9123683e
+
+/*
+ * The device that an inode number belongs to, as st_dev tells it. On btrfs each subvolume numbers its files anew and has a device number of its own;
+ * where that stands the configuration tells, since btrfs may be a module, whose types nobody relocates for a recorder without CAP_SYS_ADMIN.
+ */
+#if MODERN
+static __always_inline __u32 subvolume_dev(__u64 inode, __u32 otherwise) /* a separate function takes no typed pointer */
+#else
+SEPARATE __u32 subvolume_dev(__u64 inode, __u32 otherwise)
+#endif
+{
+	__u64 root = 0;
+	__u32 dev = 0;
+
+	bpf_probe_read_kernel(&root, sizeof(root), (void *)(inode + cfg.btrfs_root));
+	bpf_probe_read_kernel(&dev, sizeof(dev), (void *)(root + cfg.btrfs_anon_dev));
+	return dev ? dev : otherwise;
+}
+
+static __always_inline __u32 dev_of(struct inode *inode, __u32 dev, __u32 magic)
+{
+	return cfg.btrfs_root && magic == BTRFS_MAGIC ? subvolume_dev((__u64)inode, dev) : dev;
+}
+
 /* The type for rec_bits, 0 when the file is none that we record. Fills id. */
 static __always_inline __u32 identify_inode(struct inode *inode, struct rec_id *id)
 {
 	struct super_block *sb;
-	__u32 mode, type, dev;
+	__u32 mode, type, dev, magic;
 
 	if (!inode)
 		return 0;
@@ -57,7 +82,10 @@ static __always_inline __u32 identify_inode(struct inode *inode, struct rec_id *
 	else
 		return 0;
 	sb = LOAD(inode, i_sb);
-	if (!sb || pseudo_magic(LOAD(sb, s_magic)))
+	if (!sb)
+		return 0;
+	magic = LOAD(sb, s_magic);
+	if (pseudo_magic(magic))
 		return 0;
 	dev = LOAD(sb, s_dev);
 	for (int i = 0; i < FILTER_MAX && i < cfg.hidden_count; i++)
@@ -71,7 +99,7 @@ static __always_inline __u32 identify_inode(struct inode *inode, struct rec_id *
 		if (!wanted)
 			return 0;
 	}
-	id->dev = dev;
+	id->dev = dev_of(inode, dev, magic);
 	id->ino = LOAD(inode, i_ino);
 	id->generation = LOAD(inode, i_generation);
 	return type;

@@ -47,6 +47,7 @@ struct ns_common {
 
 struct mnt_namespace {
 	struct ns_common ns;
+	__u64 event;
 };
 
 struct mount {

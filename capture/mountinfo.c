@@ -64,12 +64,13 @@ static bool parse(char *line, struct mountinfo_entry *entry)
 	unescape(entry->root);
 	unescape(entry->source);
 	entry->pseudo = is_pseudo(entry->type);
+	entry->makes_devs = !strcmp(entry->type, "btrfs") || !strcmp(entry->type, "overlay") || !strcmp(entry->type, "bcachefs");
 	return true;
 }
 
-int mountinfo_read(struct mountinfo *mounts)
+static int read_file(struct mountinfo *mounts, const char *path)
 {
-	_cleanup_fclose_ FILE *f = fopen("/proc/self/mountinfo", "re");
+	_cleanup_fclose_ FILE *f = fopen(path, "re");
 	_cleanup_free_ char *line = NULL;
 	size_t room = 0;
 
@@ -88,6 +89,19 @@ int mountinfo_read(struct mountinfo *mounts)
 			mounts->n++;
 	}
 	return 0;
+}
+
+int mountinfo_read(struct mountinfo *mounts)
+{
+	return read_file(mounts, "/proc/self/mountinfo");
+}
+
+int mountinfo_read_of(struct mountinfo *mounts, uint32_t pid)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%u/mountinfo", pid);
+	return read_file(mounts, path);
 }
 
 const struct mountinfo_entry *mountinfo_of(const struct mountinfo *mounts, const char *path, size_t length)

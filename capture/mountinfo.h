@@ -10,11 +10,14 @@ struct mountinfo {
 		char *path, *type, *source, *options, *root;
 		uint64_t dev; /* major << 20 | minor */
 		bool pseudo;  /* no storage behind it: never recorded */
+		bool makes_devs; /* its files may have an st_dev of their own */
 	} *entry;
 	size_t n;
 };
 
 int mountinfo_read(struct mountinfo *mounts);
+/* Those that another process sees. */
+int mountinfo_read_of(struct mountinfo *mounts, uint32_t pid);
 /* The file system that holds an absolute path, by its text. NULL only when nothing is mounted. */
 const struct mountinfo_entry *mountinfo_of(const struct mountinfo *mounts, const char *path, size_t length);
 /* Is dev known, and a pseudo file system? */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "capture/names.h"
+#include "capture/spaces.h"
 
 #define LINKS_MAX 40
 #define LIST_MAX 65536
@@ -156,6 +157,7 @@ static void tell_made(struct names *names, struct name *name)
 static void look_at(struct names *names, struct name *name, const struct statx *st, const char *path)
 {
 	struct file_sight sight = {.seen_ns = names->now_ns};
+	uint64_t st_dev;
 
 	name->kind = (uint8_t)kind_of(st->stx_mode);
 	if (name->kind == NAME_LINK) {
@@ -165,7 +167,9 @@ static void look_at(struct names *names, struct name *name, const struct statx *
 	}
 	if (!S_ISREG(st->stx_mode) && !S_ISDIR(st->stx_mode) && !S_ISLNK(st->stx_mode))
 		return;
-	sight.dev = (uint64_t)st->stx_dev_major << 20 | st->stx_dev_minor;
+	st_dev = (uint64_t)st->stx_dev_major << 20 | st->stx_dev_minor;
+	sight.dev = spaces_kernel_dev(names->spaces, name->text, name->length, st_dev);
+	sight.user_dev = sight.dev == st_dev ? 0 : st_dev;
 	sight.ino = st->stx_ino;
 	sight.mode = st->stx_mode;
 	sight.nlink = st->stx_nlink;
@@ -179,12 +183,15 @@ static void look_at(struct names *names, struct name *name, const struct statx *
 static void look(struct names *names, struct name *name, bool listed)
 {
 	bool made = name->made;
+	char buffer[SPACES_PATH];
+	const char *path;
 	struct statx st;
 
 	if (name->looked)
 		return;
 	name->made = false;
-	if (statx(AT_FDCWD, name->length ? name->text : "/", AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, &st) ||
+	path = spaces_where(names->spaces, name->text, buffer);
+	if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, &st) ||
 	    (made && kind_of(st.stx_mode) != (enum name_kind)name->kind)) {
 		if (made)
 			tell_made(names, name);
@@ -196,7 +203,7 @@ static void look(struct names *names, struct name *name, bool listed)
 	if ((!made && born_later(names, name, &st)) || (listed && changed_later(names, &st)))
 		return;
 	name->looked = true;
-	look_at(names, name, &st, name->text);
+	look_at(names, name, &st, path);
 }
 
 void names_look(struct names *names, struct name *name)
@@ -206,28 +213,30 @@ void names_look(struct names *names, struct name *name)
 
 void names_look_moved(struct names *names, struct name *name, const struct name *now)
 {
+	char buffer[SPACES_PATH];
+	const char *path = spaces_where(names->spaces, now->text, buffer);
 	struct statx st;
 
-	if (name->made || statx(AT_FDCWD, now->text, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, &st) || born_later(names, name, &st))
+	if (name->made || statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, &st) || born_later(names, name, &st))
 		return;
-	look_at(names, name, &st, now->text);
+	look_at(names, name, &st, path);
 }
 
 /* At the end of a path only links matter: whatever else is there, the call itself says more about it. */
 static void peek(struct names *names, struct name *name)
 {
-	char byte;
+	char byte, buffer[SPACES_PATH];
 
 	if (name->looked || name->peeked || name->made)
 		return;
 	name->peeked = true;
-	if (readlink(name->text, &byte, 1) == 1)
+	if (readlink(spaces_where(names->spaces, name->text, buffer), &byte, 1) == 1)
 		names_look(names, name);
 }
 
 void names_list(struct names *names, struct name *directory)
 {
-	char text[PATH_MAX];
+	char text[PATH_MAX], buffer[SPACES_PATH];
 	struct dirent *entry;
 	size_t left = LIST_MAX;
 	DIR *dir;
@@ -235,7 +244,7 @@ void names_list(struct names *names, struct name *directory)
 	if (directory->listed || directory->created)
 		return; /* what is in a new directory was made by recorded calls */
 	directory->listed = true;
-	dir = opendir(directory->length ? directory->text : "/");
+	dir = opendir(spaces_where(names->spaces, directory->text, buffer));
 	while (dir && left-- && (entry = readdir(dir))) {
 		int n = snprintf(text, sizeof(text), "%s/%s", directory->text, entry->d_name);
 		struct name *name;
@@ -254,6 +263,8 @@ void names_list(struct names *names, struct name *directory)
 
 struct follow {
 	struct names *names;
+	const struct names_view *view;
+	size_t floor; /* of done: what a link and .. cannot leave */
 	char done[PATH_MAX + NAME_MAX + 2]; /* canonical, without a final '/'; "" is the root */
 	size_t length;
 	char rest[2 * PATH_MAX];
@@ -262,7 +273,7 @@ struct follow {
 
 static void drop_last(struct follow *f)
 {
-	while (f->length && f->done[--f->length] != '/')
+	while (f->length > f->floor && f->done[--f->length] != '/')
 		;
 	f->done[f->length] = 0;
 }
@@ -278,11 +289,20 @@ static bool put_target(struct follow *f, const char *target, const char *rest)
 	memcpy(f->rest, target, n);
 	f->rest[n] = '/';
 	if (target[0] == '/')
-		f->length = 0;
+		f->length = f->floor;
 	else
 		drop_last(f);
 	f->done[f->length] = 0;
 	return true;
+}
+
+static struct name *name_of_done(struct follow *f)
+{
+	char label[SPACES_PATH];
+
+	if (!f->view || !f->view->space)
+		return names_get(f->names, f->done, f->length);
+	return names_get(f->names, label, spaces_label(f->view->spaces, f->view->space, f->done, f->length, label));
 }
 
 /* Takes the next component. Returns the place of what follows it, NULL at the end, and the component's name (NULL: out of bounds). */
@@ -305,13 +325,18 @@ static char *component(struct follow *f, char *rest, struct name **name)
 		f->length += n;
 		f->done[f->length] = 0;
 	}
-	*name = names_get(f->names, f->done, f->length);
+	*name = name_of_done(f);
 	return rest + n;
 }
 
 struct name *names_resolve(struct names *names, const char *path, size_t length, bool follow)
 {
-	struct follow f = {.names = names};
+	return names_resolve_in(names, NULL, path, length, follow);
+}
+
+struct name *names_resolve_in(struct names *names, const struct names_view *view, const char *path, size_t length, bool follow)
+{
+	struct follow f = {.names = names, .view = view};
 	struct name *name = NULL, *here;
 	char *rest = f.rest;
 
@@ -319,6 +344,13 @@ struct name *names_resolve(struct names *names, const char *path, size_t length,
 		return NULL;
 	memcpy(f.rest, path, length);
 	f.rest[length] = 0;
+	if (view) {
+		if (view->root_length >= PATH_MAX)
+			return NULL;
+		memcpy(f.done, view->root, view->root_length);
+		f.done[view->root_length] = 0;
+		f.length = f.floor = view->root_length;
+	}
 	names_look(names, names_get(names, "", 0));
 	for (;;) {
 		char *after = component(&f, rest, &here);
@@ -343,7 +375,7 @@ struct name *names_resolve(struct names *names, const char *path, size_t length,
 			return NULL;
 		rest = f.rest;
 	}
-	return rest[strspn(rest, "/")] ? NULL : name ? name : names_get(names, "", 0);
+	return rest[strspn(rest, "/")] ? NULL : name ? name : name_of_done(&f);
 }
 
 /* ---- rename ---------------------------------------------------------------------------------------------------------------- */

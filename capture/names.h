@@ -32,6 +32,15 @@ struct names {
 	size_t count, room;
 	/* The caller keeps these: when the call ended that leads here (since the start), and when the recording started by the wall clock. */
 	uint64_t now_ns, start_realtime_ns;
+	const struct spaces *spaces; /* how names that are no paths of ours can be looked at */
+};
+
+/* From where a path is followed: another root directory, or another namespace than ours. */
+struct names_view {
+	const struct spaces *spaces;
+	const struct space *space; /* NULL: our own */
+	const char *root;    /* the root directory, as that space has it; without a final '/' */
+	size_t root_length;
 };
 
 int names_init(struct names *names, struct trace_writer *writer, struct files *files);
@@ -42,6 +51,8 @@ struct name *names_get(struct names *names, const char *text, size_t length);
  * link on the way. NULL: no such place (too many links, too long).
  */
 struct name *names_resolve(struct names *names, const char *path, size_t length, bool follow);
+/* The same from another point of view; the names are ours. view NULL: our own. An empty path is the root. */
+struct name *names_resolve_in(struct names *names, const struct names_view *view, const char *path, size_t length, bool follow);
 /* What is there, asked from the file system (late: after the call). Tells the trace when it is new. Asked once. */
 void names_look(struct names *names, struct name *name);
 /* The same for a name that was renamed to now since, and seen under neither. */

@@ -34,7 +34,14 @@ struct name *places_find(const struct places *places, const struct rec_place *ke
 	return lookup(places, key)->name;
 }
 
-int places_set(struct places *places, const struct rec_place *key, struct name *name)
+const struct place *places_look(const struct places *places, const struct rec_place *key)
+{
+	const struct place *place = lookup(places, key);
+
+	return place->name ? place : NULL;
+}
+
+int places_set(struct places *places, const struct rec_place *key, struct name *name, struct space *space)
 {
 	struct place *place = lookup(places, key);
 
@@ -54,6 +61,7 @@ int places_set(struct places *places, const struct rec_place *key, struct name *
 	places->used += !place->name;
 	place->key = *key;
 	place->name = name;
+	place->space = space;
 	return 0;
 }
 

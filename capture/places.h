@@ -7,6 +7,7 @@ struct places {
 	struct place {
 		struct rec_place key;
 		struct name *name;
+		struct space *space; /* the mount namespace that it was seen in; NULL: our own */
 	} *table;
 	size_t used, room;
 };
@@ -14,7 +15,8 @@ struct places {
 int places_init(struct places *places);
 /* NULL: never announced. */
 struct name *places_find(const struct places *places, const struct rec_place *key);
-int places_set(struct places *places, const struct rec_place *key, struct name *name);
+const struct place *places_look(const struct places *places, const struct rec_place *key);
+int places_set(struct places *places, const struct rec_place *key, struct name *name, struct space *space);
 /* A directory was renamed: what stood at or below from is now at or below to. Before names_move. */
 void places_move(struct places *places, struct names *names, const struct name *from, struct name *to);
 void places_release(struct places *places);

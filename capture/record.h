@@ -91,6 +91,8 @@ struct config {
 	__u32 cgroup_level[FILTER_MAX];
 	__u32 dev[FILTER_MAX];
 	__u32 hidden_dev[FILTER_MAX]; /* devtmpfs and memfd share tmpfs's magic number */
+	__s32 btrfs_root;     /* where, from an inode of btrfs, its subvolume is; and where in that its device number. 0: not known */
+	__u32 btrfs_anon_dev;
 	__u32 async_class; /* what completed io_uring requests count as */
 	__u32 pages_class; /* and page faults */
 };
@@ -219,6 +221,7 @@ struct rec_file { /* a file or directory at first sight, and its name */
 	/* bytes of the components that follow, from the leaf to the root, each a length byte and its text */
 	__u32 components;
 	__u32 cached_pages; /* of it, in the page cache at this moment */
+	__u64 mount_events; /* of the namespace: another number, other mounts */
 };
 
 enum rec_task_kind { TASK_FORK = 1, TASK_EXEC, TASK_EXIT };
@@ -228,6 +231,7 @@ struct rec_task {
 	__u32 tid, pid;
 	__u32 parent_tid, parent_pid; /* fork: who made it; exec: parent_tid is the tid that called */
 	__u32 kind, code;	      /* exit: code as wait(2) tells it */
+	__u32 mount_namespace, reserved;
 	char comm[COMM_BYTES];
 };
 
@@ -283,9 +287,9 @@ REC_SIZE_ASSERT(struct rec_event, 96);
 REC_SIZE_ASSERT(struct rec_small, 64);
 REC_SIZE_ASSERT(struct rec_wide, 136);
 REC_SIZE_ASSERT(struct rec_path, 208);
-REC_SIZE_ASSERT(struct rec_file, 80);
-REC_SIZE_ASSERT(struct rec_task, 56);
+REC_SIZE_ASSERT(struct rec_file, 88);
+REC_SIZE_ASSERT(struct rec_task, 64);
 REC_SIZE_ASSERT(struct rec_async, 104);
 REC_SIZE_ASSERT(struct rec_wake, 32);
 REC_SIZE_ASSERT(struct rec_pages, 64);
-REC_SIZE_ASSERT(struct rec_open, 120);
+REC_SIZE_ASSERT(struct rec_open, 128);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "capture/able.h"
+#include "capture/btrfs.h"
 #include "capture/calls.h"
 #include "capture/optional.h"
 #include "capture/recorder.h"
@@ -207,6 +208,7 @@ static void fit_machine(struct recorder *r, struct config *config)
 	config->self_pid = (uint32_t)getpid();
 	config->slot_mask = power_of_two(r->pid_max, 1u << 17) - 1;
 	calls_configure(config);
+	btrfs_configure(config);
 }
 
 bool recorder_has_types(void)

@@ -9,6 +9,7 @@
 
 #include "capture/content.h"
 #include "capture/residency.h"
+#include "capture/spaces.h"
 #include "lib/cleanup.h"
 
 #define PAGE_BYTES 4096
@@ -132,12 +133,13 @@ void state_first(struct state *state, uint32_t file, const struct file_sight *si
 		tell_first_residency(state, file, sight, path, cached_pages);
 }
 
-static void look_again(struct state *state, const struct name *name, uint64_t now_ns)
+static void look_again(struct state *state, const struct names *names, const struct name *name, uint64_t now_ns)
 {
+	char where[SPACES_PATH];
 	struct trace_residency residency = {.file = name->file, .at_ns = now_ns, .bits = TRACE_RESIDENCY_END};
 	struct trace_content content = {.file = name->file, .at_ns = now_ns};
 	struct stat st;
-	_cleanup_close_ int fd = open_quietly(name->text, state->ino[name->file], &st);
+	_cleanup_close_ int fd = open_quietly(spaces_where(names->spaces, name->text, where), state->ino[name->file], &st);
 
 	if (fd < 0)
 		return;
@@ -154,5 +156,5 @@ void state_end(struct state *state, const struct names *names, uint64_t now_ns)
 	for (size_t i = 0; i < names->room; i++)
 		for (const struct name *name = names->chain[i]; name; name = name->next)
 			if (name->file && name->file < state->room && state->ino[name->file])
-				look_again(state, name, now_ns);
+				look_again(state, names, name, now_ns);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "capture/spaces.h"
 #include "capture/tasks.h"
 
 int tasks_init(struct tasks *tasks, struct trace_writer *writer, uint32_t pid_max)
@@ -76,13 +77,14 @@ uint32_t tasks_get(struct tasks *tasks, uint32_t tid, uint32_t pid, uint64_t see
 		return tasks->id[tid];
 	thread.comm = comm_of(tasks, pid, tid);
 	thread.cwd = directory_of(tasks, pid);
+	thread.mount_namespace = spaces_number(tid);
 	tasks->count++;
 	return tasks->id[tid] = trace_writer_thread(tasks->writer, &thread);
 }
 
 void tasks_fork(struct tasks *tasks, const struct rec_task *fork, uint64_t seen_ns)
 {
-	struct trace_thread thread = {.tid = fork->tid, .pid = fork->pid, .seen_ns = seen_ns};
+	struct trace_thread thread = {.tid = fork->tid, .pid = fork->pid, .seen_ns = seen_ns, .mount_namespace = fork->mount_namespace};
 
 	if (fork->tid >= tasks->tids || fork->parent_tid >= tasks->tids)
 		return;

@@ -74,15 +74,19 @@ static __always_inline __u32 walk(struct walk *w, __u64 dentry, __u64 mount)
 	return used > STRING_MAX + 256 ? STRING_MAX + 256 : used;
 }
 
-static __always_inline __u32 namespace_of(struct task_struct *task)
+static __always_inline struct mnt_namespace *namespace_of(struct task_struct *task)
 {
 	struct nsproxy *proxy = LOAD(task, nsproxy);
-	struct mnt_namespace *ns;
 
-	if (!proxy)
-		return 0;
-	ns = LOAD(proxy, mnt_ns);
-	return ns ? LOAD(ns, ns.inum) : 0;
+	return proxy ? LOAD(proxy, mnt_ns) : NULL;
+}
+
+static __always_inline void tell_namespace(struct rec_file *f, struct task_struct *task)
+{
+	struct mnt_namespace *ns = namespace_of(task);
+
+	f->mount_namespace = ns ? LOAD(ns, ns.inum) : 0;
+	f->mount_events = ns ? LOAD(ns, event) : 0;
 }
 
 /* Fills what does not depend on the name and the identity. */
@@ -138,6 +142,7 @@ SEPARATE int announce_place(__u32 bits, __u64 now)
 	struct announced_pair *known;
 	struct counters *c = my_counters();
 	struct dentry *dentry;
+	struct inode *inode;
 	struct walk *w;
 	struct rec_file *f;
 	void *ring = my_ring();
@@ -158,11 +163,12 @@ SEPARATE int announce_place(__u32 bits, __u64 now)
 	size = walk(w, f->place.dentry, mount_of((struct vfsmount *)f->place.mount));
 	f->components = size;
 	f->id.ino = value->ino;
-	f->id.dev = value->dev;
 	f->id.generation = value->generation;
-	f->mount_namespace = namespace_of(CURRENT());
+	tell_namespace(f, CURRENT());
 	dentry = TYPED(f->place.dentry, struct dentry);
-	describe(f, dentry, LOAD(dentry, d_inode), bits | w->bits);
+	inode = LOAD(dentry, d_inode);
+	f->id.dev = dev_of(inode, value->dev, LOAD(LOAD(inode, i_sb), s_magic));
+	describe(f, dentry, inode, bits | w->bits);
 	f->head.end_ns = now;
 	if (bpf_ringbuf_output(ring, f, sizeof(*f) + size, BPF_RB_NO_WAKEUP)) {
 		__sync_fetch_and_add(&c->definitions_dropped, 1);

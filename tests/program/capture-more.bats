@@ -187,3 +187,86 @@ records() { sed -n "s/^$1 file=$(id_of "$2") //p" "$dir/dump" | sed 's/ at=[0-9.
 	[ "$(records content "$dir/new")" = "sampled=9000 zero=9000 stored=0" ]
 	! grep -q secret "$dir/dump"
 }
+
+# What a test script with mounts of its own does, in a namespace that ends with it.
+in_mounts() { unshare -m --propagation private sh -euc "$1"; }
+
+@test "other mount namespaces: a path is what the host's mounts call the place; what is mounted only there is set apart" {
+	[ -x /bin/busybox ] || skip "busybox-static is not installed"
+	cat >"$dir/use.sh" <<-END
+		cd $dir
+		mkdir -p private shared c1/etc c1/bin c1/old c2/etc c2/bin c2/old lower upper work merged
+		for c in c1 c2; do cp /bin/busybox \$c/bin/; echo \$c >\$c/etc/passwd; ln -s /etc/passwd \$c/etc/alias; done
+		echo low >lower/f
+		# A service with a private /tmp.
+		unshare -m sh -c "mount --bind $dir/private $dir/shared; echo x >$dir/shared/file; cd $dir/shared; cat file; cat ../shared/file; sleep 0.1"
+		# Two containers.
+		for c in c1 c2; do
+			unshare -m sh -c "mount --bind $dir/\$c $dir/\$c; cd $dir/\$c; pivot_root . old; exec busybox sh -c '
+				busybox cat /etc/passwd; cd /etc; busybox cat passwd /etc/alias ../etc/passwd; busybox sleep 0.1'"
+		done
+		# File systems that the host does not see.
+		unshare -m sh -c "mount -t tmpfs none $dir/shared; echo y >$dir/shared/only; mv $dir/shared/only $dir/shared/moved; sleep 0.1"
+		unshare -m sh -c "mount -t overlay none -o lowerdir=$dir/lower,upperdir=$dir/upper,workdir=$dir/work $dir/merged
+			cat $dir/merged/f; echo z >>$dir/merged/f; stat $dir/merged/f; sleep 0.1"
+	END
+	run -0 timeout 60 "$iorig" capture -o "$trace" -- sh "$dir/use.sh"
+	events "$trace" | grep '^\(open\|rename\|statx\|newfst\).*path=' | grep -v ENOENT >"$dir/got"
+	! grep "path=\"$dir/shared/file" "$dir/got"
+	[ "$(grep -c "^openat .*file=<$dir/private/file> path=\"$dir/private/file\"" "$dir/got")" = 3 ]
+	for c in c1 c2; do
+		[ "$(grep -c "^openat .*file=<$dir/$c/etc/passwd> path=\"$dir/$c/etc/passwd\" = " "$dir/got")" = 4 ]
+	done
+	grep -q "^openat .*file=<\(/.mnt-[0-9]*$dir/shared/only\)> path=\"\1\" .*bits=created" "$dir/got"
+	grep -q "^rename.* path=\"/.mnt-[0-9]*$dir/shared/only\" path2=\"/.mnt-[0-9]*$dir/shared/moved\"" "$dir/got"
+	# The overlay's file is one, whether it is opened or looked at, and not the lower one.
+	[ "$(grep -c "^\(openat\|statx\) .*file=<\(/.mnt-[0-9]*$dir/merged/f\)> path=\"\2\"" "$dir/got")" = 3 ]
+	[ "$("$iorig" trace dump "$trace" | grep -c "^file .*path=\"/.mnt-[0-9]*$dir/merged/f\"")" = 1 ]
+	# Threads keep their namespace.
+	[ "$("$iorig" trace dump "$trace" | sed -n 's/^thread .* mntns=\([0-9]*\)$/\1/p' | sort -u | wc -l)" -ge 2 ]
+	[ "$("$iorig" trace dump "$trace" | sed -n 's/^thread 1 .* mntns=//p')" = "$(stat -L -c %i /proc/self/ns/mnt)" ]
+}
+
+@test "a chroot: links and .. stay within it" {
+	[ -x /bin/busybox ] || skip "busybox-static is not installed"
+	mkdir -p "$dir/jail/etc" "$dir/jail/bin"
+	cp /bin/busybox "$dir/jail/bin/"
+	echo jailed >"$dir/jail/etc/passwd"
+	ln -s /etc/passwd "$dir/jail/etc/alias"
+	run -0 timeout 60 "$iorig" capture -o "$trace" -- chroot "$dir/jail" /bin/busybox cat /etc/alias /../../etc/passwd
+	[ "$output" = $'jailed\njailed' ]
+	[ "$(events "$trace" | grep -c "^open.*file=<$dir/jail/etc/passwd> path=\"$dir/jail/etc/passwd\"")" = 2 ]
+}
+
+@test "btrfs: files of two subvolumes with one inode number are two; renamed and deleted while open they stay what they are" {
+	command -v mkfs.btrfs >/dev/null || skip "btrfs-progs is not installed"
+	grep -q btrfs /proc/filesystems || skip "this kernel has no btrfs"
+	truncate -s 128M "$dir/image"
+	mkfs.btrfs -q "$dir/image"
+	mkdir "$dir/m"
+	cat >"$dir/use.sh" <<-END
+		stat -c "%Hd:%Ld" $dir/m/sub/f $dir/m/f
+		cat $dir/m/sub/f $dir/m/f
+		exec 3<$dir/m/sub/f
+		mv $dir/m/sub/f $dir/m/sub/g
+		head -c 1 <&3 >/dev/null
+		rm $dir/m/sub/g
+		head -c 1 <&3 >/dev/null
+	END
+	run -0 in_mounts "mount -o loop $dir/image $dir/m; btrfs subvolume create $dir/m/sub >/dev/null
+		echo one >$dir/m/sub/f; echo two >$dir/m/f
+		[ \$(stat -c %i $dir/m/sub/f) = \$(stat -c %i $dir/m/f) ]
+		timeout 60 $iorig capture -o $trace -- sh $dir/use.sh"
+	sub=${lines[-4]} top=${lines[-3]}
+	[ "$sub" != "$top" ]
+	"$iorig" trace dump "$trace" >"$dir/dump"
+	grep -q "^file [0-9]* dev=$sub ino=257 .*path=\"$dir/m/sub/f\"" "$dir/dump"
+	grep -q "^file [0-9]* dev=$top ino=257 .*path=\"$dir/m/f\"" "$dir/dump"
+	[ "$(grep -c "^file .* path=\"$dir/m/.*[fg]\"" "$dir/dump")" = 2 ]
+	events "$trace" >"$dir/got"
+	[ "$(grep -c "^openat .*file=<$dir/m/f> path=\"$dir/m/f\"" "$dir/got")" = 1 ]
+	grep -q "^renameat2 .*file=<$dir/m/sub/f> path=\"$dir/m/sub/f\" path2=\"$dir/m/sub/g\"" "$dir/got"
+	# Through the descriptor, under its new name and under none.
+	[ "$(grep -c "^read fd=0 file=<$dir/m/sub/f>" "$dir/got")" = 2 ]
+	grep -q "^unlinkat .*file=<$dir/m/sub/f> path=\"$dir/m/sub/g\"" "$dir/got"
+}
