@@ -295,7 +295,7 @@ static const struct option_row rows[] = {
 	{"pid", 'p', "PID", OPT_LIST, &opt.filter.pid, "this process and its descendants (may be repeated, like the next ones)"},
 	{"comm", 'c', "COMM", OPT_LIST, &opt.filter.comm, "threads of that name"},
 	{"uid", 'u', "UID", OPT_LIST, &opt.filter.uid, "processes of that user (name or number)"},
-	{"cgroup", 'g', "CGROUP", OPT_LIST, &opt.filter.cgroup, "processes in that cgroup (v2) or below"},
+	{"cgroup", 'g', "CGROUP", OPT_LIST, &opt.filter.cgroup, "processes in that cgroup (version 2 or 1) or below"},
 	{"mount", 'm', "MOUNT", OPT_LIST, &opt.filter.mount, "files on the file system mounted there"},
 	{"duration", 'd', "DUR", OPT_DURATION, &opt.duration_ns, "stop after that time (90s, 5m, 1h)"},
 	{"max-size", 0, "SIZE", OPT_SIZE, &opt.max_bytes, "stop when the trace has that size"},

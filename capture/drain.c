@@ -125,7 +125,8 @@ uint32_t drain_file(struct drain *d, const struct rec_file *file, uint32_t bytes
 		length = elsewhere_label(d, space, length, file->id.ino);
 	if (!cut && !(file->head.bits & REC_DELETED))
 		name = names_resolve(&d->names, d->text[0], length, false);
-	if (file->head.bits & REC_CREATED)
+	sight.made = file->head.bits & REC_CREATED;
+	if (sight.made)
 		sight.bits |= TRACE_FILE_CREATED;
 	else if (name && name->created)
 		sight.bits |= TRACE_FILE_CREATED;
@@ -443,6 +444,17 @@ static bool file_by_stat(struct drain *d, struct drained *e, const struct rec_pa
 	return true;
 }
 
+/* An open that made a file, of which nothing was announced: the kernel takes it for the last one that had its place and number. */
+static uint32_t made_file(struct drain *d, const struct drained *e)
+{
+	const struct rec_event *r = e->record;
+	struct file_sight sight = {.dev = r->file.dev, .ino = r->file.ino, .mode = S_IFREG | (e->event.mode & 0755), .nlink = 1,
+				   .bits = TRACE_FILE_CREATED, .seen_ns = since_start(d, r->head.end_ns), .made = true};
+
+	sight.path = names_string(&d->names, e->name);
+	return files_see(&d->files, &sight);
+}
+
 static void on_event(struct drain *d, const struct rec_head *head, uint32_t bytes)
 {
 	const struct rec_event *r = (const struct rec_event *)head;
@@ -466,6 +478,8 @@ static void on_event(struct drain *d, const struct rec_head *head, uint32_t byte
 		return;
 	}
 	e.event.thread = tasks_get(&d->tasks, r->tid, r->pid, d->names.now_ns);
+	if (head->bits & REC_CREATED && !r->file.generation && e.name)
+		e.event.file = made_file(d, &e);
 	if (!e.event.file)
 		e.event.file = file_by_id(d, r, &r->file, e.call->op <= TRACE_OP_CREAT ? (int)r->result : e.event.fd);
 	if (w)

@@ -83,6 +83,12 @@ static uint32_t tell(struct files *files, const struct file_sight *sight)
 	return trace_writer_file(files->writer, &file);
 }
 
+/* Where a file system gives no generations, only the call that makes a file tells that a number is used again. */
+static bool made_anew(const struct files_entry *entry, const struct file_sight *sight)
+{
+	return sight->made && !sight->generation && !entry->generation && entry->made_ns != sight->seen_ns;
+}
+
 uint32_t files_see(struct files *files, const struct file_sight *sight)
 {
 	struct files_entry *entry;
@@ -91,7 +97,8 @@ uint32_t files_see(struct files *files, const struct file_sight *sight)
 	if (!sight->ino)
 		return tell(files, sight);
 	entry = lookup(files, sight->dev, sight->ino);
-	if (entry->id && same_generation(entry->generation, sight->generation) && !(sight->bits & TRACE_FILE_CREATED && sight->generation != entry->generation)) {
+	if (entry->id && same_generation(entry->generation, sight->generation) && !made_anew(entry, sight) &&
+	    !(sight->bits & TRACE_FILE_CREATED && sight->generation != entry->generation)) {
 		if (!entry->generation)
 			entry->generation = sight->generation;
 		return entry->id;
@@ -105,6 +112,7 @@ uint32_t files_see(struct files *files, const struct file_sight *sight)
 	entry->dev = sight->dev;
 	entry->ino = sight->ino;
 	entry->generation = sight->generation;
+	entry->made_ns = sight->made ? sight->seen_ns : 0;
 	entry->id = tell(files, sight);
 	files->used += was_free && entry->id;
 	return entry->id;

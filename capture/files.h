@@ -1,4 +1,5 @@
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,6 +15,7 @@ struct file_sight {
 	uint32_t mode, nlink, bits; /* as in struct trace_file */
 	uint64_t size, seen_ns;
 	uint64_t user_dev, allocated_bytes;
+	bool made; /* by the call that ended at seen_ns: whatever had that number before is gone */
 	uint32_t path, target; /* string ids */
 };
 
@@ -22,6 +24,7 @@ struct files {
 	struct files_entry {
 		uint64_t dev, ino;
 		uint32_t generation, id;
+		uint64_t made_ns;
 	} *table;
 	size_t used, room; /* room is a power of two */
 	uint32_t count;

@@ -1,6 +1,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <linux/memfd.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "capture/controllers.h"
 #include "capture/filter.h"
 #include "lib/cleanup.h"
 #include "lib/log.h"
@@ -79,39 +81,68 @@ static int parse_uids(const struct option_list *list, struct config *c)
 	return EXIT_DONE;
 }
 
-/* The id of a version 2 cgroup is its directory's inode number; its level is how deep it lies. */
+/* Where -g CGROUP may be below, when it is no whole path. */
+static bool find_cgroup(const char *name, char path[PATH_MAX])
+{
+	static const char *const roots[] = {"", "/sys/fs/cgroup/unified/", "/sys/fs/cgroup/"};
+	struct stat st;
+
+	for (size_t i = *name == '/' && !strncmp(name, "/sys/fs/cgroup", 14) ? 0 : 1; i < ARRAY_SIZE(roots); i++) {
+		snprintf(path, PATH_MAX, "%s%s", roots[i], i && *name == '/' ? name + 1 : name);
+		if (!stat(path, &st) && S_ISDIR(st.st_mode))
+			return true;
+	}
+	return false;
+}
+
+static uint32_t depth_below(const char *path, const char *root)
+{
+	uint32_t depth = 0;
+
+	for (const char *p = path + strlen(root); *p; p++)
+		depth += *p == '/' && p[1] && p[1] != '/';
+	return depth;
+}
+
+/* A cgroup's id is its directory's inode number. Of version 2 its depth is needed, of version 1 the controller whose tree it is in. */
+static int parse_cgroup(const char *name, const struct mountinfo *mounts, struct config *c)
+{
+	const struct mountinfo_entry *m;
+	char path[PATH_MAX], *real;
+	uint32_t at = c->cgroup_count;
+	struct stat st;
+
+	real = find_cgroup(name, path) ? realpath(path, NULL) : NULL;
+	m = real ? mountinfo_of(mounts, real, strlen(real)) : NULL;
+	if (!m || stat(real, &st) || (strcmp(m->type, "cgroup2") != 0 && strcmp(m->type, "cgroup") != 0)) {
+		free(real);
+		return fail(EXIT_USAGE, "--cgroup %s: there is no such cgroup below /sys/fs/cgroup", name);
+	}
+	c->cgroup[at] = st.st_ino;
+	c->cgroup_level[at] = depth_below(real, m->path);
+	c->cgroup_controller[at] = strcmp(m->type, "cgroup") ? 0 : controller_of(m->options);
+	free(real);
+	if (!strcmp(m->type, "cgroup") && !c->cgroup_controller[at])
+		return fail(EXIT_USAGE, "--cgroup %s: it has no controller; give one of memory, cpu, pids or the like", name);
+	c->cgroup_count++;
+	return EXIT_DONE;
+}
+
 static int parse_cgroups(const struct option_list *list, struct config *c)
 {
-	static const char *const roots[] = {"/sys/fs/cgroup/unified", "/sys/fs/cgroup"};
+	struct mountinfo mounts;
+	int rc = EXIT_DONE;
 
+	if (!list->n)
+		return rc;
 	if (list->n > FILTER_MAX)
 		return too_many("cgroup");
-	for (size_t i = 0; i < list->n; i++) {
-		const char *name = list->item[i];
-		char path[4096], probe[4200];
-		struct stat st;
-		bool found = false;
-
-		for (size_t k = 0; k < ARRAY_SIZE(roots) && !found; k++) {
-			size_t n = strlen(roots[k]);
-			const char *below = !strncmp(name, roots[k], n) ? name + n : name;
-
-			snprintf(probe, sizeof(probe), "%s/cgroup.controllers", roots[k]);
-			if (access(probe, F_OK))
-				continue;
-			snprintf(path, sizeof(path), "%s%s%s", roots[k], *below == '/' || !*below ? "" : "/", below);
-			if (stat(path, &st) || !S_ISDIR(st.st_mode))
-				continue;
-			c->cgroup[c->cgroup_count] = st.st_ino;
-			for (const char *p = path + n; *p; p++)
-				c->cgroup_level[c->cgroup_count] += *p == '/' && p[1] && p[1] != '/';
-			c->cgroup_count++;
-			found = true;
-		}
-		if (!found)
-			return fail(EXIT_USAGE, "--cgroup %s: there is no such version 2 cgroup below /sys/fs/cgroup", name);
-	}
-	return EXIT_DONE;
+	if (mountinfo_read(&mounts))
+		return fail(EXIT_FAILED, "--cgroup: cannot read the mounts: %s", strerror(errno));
+	for (size_t i = 0; i < list->n && !rc; i++)
+		rc = parse_cgroup(list->item[i], &mounts, c);
+	mountinfo_release(&mounts);
+	return rc;
 }
 
 static int parse_mounts(const struct option_list *list, struct config *c)

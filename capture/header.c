@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "capture/header.h"
+#include "capture/spaces.h"
 #include "lib/cleanup.h"
 #include "lib/clock.h"
 
@@ -34,7 +35,10 @@ static json_t *sysctls(void)
 	static const char *const names[] = {"vm/dirty_ratio", "vm/dirty_bytes", "vm/dirty_background_ratio",
 					    "vm/dirty_background_bytes", "vm/dirty_expire_centisecs",
 					    "vm/dirty_writeback_centisecs", "vm/swappiness", "vm/vfs_cache_pressure",
-					    "vm/min_free_kbytes", "fs/aio-max-nr", "kernel/pid_max"};
+					    "vm/min_free_kbytes", "vm/dirtytime_expire_seconds", "vm/page-cluster",
+					    "vm/overcommit_memory", "vm/laptop_mode", "vm/zone_reclaim_mode", "vm/watermark_scale_factor",
+					    "fs/aio-max-nr", "fs/file-max", "fs/nr_open", "kernel/io_uring_disabled", "kernel/numa_balancing",
+					    "kernel/pid_max"};
 	json_t *all = json_object();
 	char path[128];
 
@@ -45,10 +49,98 @@ static json_t *sysctls(void)
 	return all;
 }
 
+static bool is_idle_loop(const char *name)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "/sys/block/%s/loop/backing_file", name);
+	return !strncmp(name, "loop", 4) && access(path, F_OK) != 0;
+}
+
+/* Mounts tell a partition's number, not its disk's. */
+static void add_partitions(json_t *device, const char *name)
+{
+	char path[1024], dev[32];
+	json_t *all = json_object();
+	struct dirent *entry;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/sys/block/%s", name);
+	dir = opendir(path);
+	while (dir && (entry = readdir(dir))) {
+		if (strncmp(entry->d_name, name, strlen(name)) != 0)
+			continue;
+		snprintf(path, sizeof(path), "/sys/block/%s/%s/dev", name, entry->d_name);
+		if (read_line(path, dev, sizeof(dev)))
+			json_object_set_new(all, entry->d_name, json_string(dev));
+	}
+	if (dir)
+		closedir(dir);
+	if (json_object_size(all))
+		json_object_set(device, "partitions", all);
+	json_decref(all);
+}
+
+static void add_processor(json_t *to)
+{
+	_cleanup_fclose_ FILE *f = fopen("/proc/cpuinfo", "re");
+	char line[256], *colon;
+
+	while (f && fgets(line, sizeof(line), f)) {
+		if (strncmp(line, "model name", 10) != 0 || !(colon = strchr(line, ':')))
+			continue;
+		line[strcspn(line, "\n")] = 0;
+		json_object_set_new(to, "cpu_model", json_string(colon + 1 + strspn(colon + 1, " ")));
+		return; /* cppcheck-suppress resourceLeak ; the cleanup attribute closes it */
+	}
+}
+
+/* What each hole in the processor costs: "spectre_v2: Mitigation: ...". System calls get dearer by it. */
+static json_t *mitigations(void)
+{
+	static const char folder[] = "/sys/devices/system/cpu/vulnerabilities";
+	json_t *all = json_array();
+	DIR *dir = opendir(folder);
+	struct dirent *entry;
+	char path[512], text[256], line[600];
+
+	while (dir && (entry = readdir(dir))) {
+		snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
+		if (entry->d_name[0] == '.' || !read_line(path, text, sizeof(text)) || !strcmp(text, "Not affected"))
+			continue;
+		snprintf(line, sizeof(line), "%s: %s", entry->d_name, text);
+		json_array_append_new(all, json_string(line));
+	}
+	if (dir)
+		closedir(dir);
+	return all;
+}
+
+/* What was asked for besides calls, and what of it nobody can see here. */
+static json_t *besides(const struct config *c)
+{
+	json_t *all = json_pack("{s:b, s:b, s:b}", "wakeups", c->wakes, "cache_fills", c->pages, "page_faults", c->faults);
+	json_t *invisible = json_array();
+
+	if (c->wakes)
+		json_array_append_new(invisible, json_string("wake-ups by interrupts: timers, disks, networks"));
+	if (c->pages && !c->faults)
+		json_array_append_new(invisible, json_string("page faults: this kernel does not tell whose page it is"));
+	if (c->pages) {
+		json_array_append_new(invisible, json_string("pages mapped around a faulting one, or in advance (MAP_POPULATE, mlock)"));
+		json_array_append_new(invisible, json_string("access to pages that are mapped already"));
+		json_array_append_new(invisible, json_string("access by the kernel, when a mapping is the buffer of a call"));
+	}
+	json_object_set_new(all, "invisible", invisible);
+	return all;
+}
+
 static json_t *block_devices(void)
 {
 	static const char *const queue[] = {"scheduler", "nr_requests", "read_ahead_kb", "rotational", "write_cache",
-					    "wbt_lat_usec", "max_sectors_kb", "logical_block_size"};
+					    "wbt_lat_usec", "max_sectors_kb", "logical_block_size", "physical_block_size",
+					    "nomerges", "rq_affinity", "io_poll", "fua", "discard_max_bytes", "minimum_io_size",
+					    "optimal_io_size"};
 	json_t *all = json_object();
 	DIR *dir = opendir("/sys/block");
 	struct dirent *entry;
@@ -57,7 +149,7 @@ static json_t *block_devices(void)
 	while (dir && (entry = readdir(dir))) {
 		json_t *one;
 
-		if (entry->d_name[0] == '.' || !strncmp(entry->d_name, "loop", 4) || !strncmp(entry->d_name, "ram", 3))
+		if (entry->d_name[0] == '.' || !strncmp(entry->d_name, "ram", 3) || is_idle_loop(entry->d_name))
 			continue;
 		one = json_object();
 		snprintf(path, sizeof(path), "/sys/block/%s/dev", entry->d_name);
@@ -70,6 +162,7 @@ static json_t *block_devices(void)
 			snprintf(path, sizeof(path), "/sys/block/%s/queue/%s", entry->d_name, queue[i]);
 			add_line(one, queue[i], path);
 		}
+		add_partitions(one, entry->d_name);
 		json_object_set_new(all, entry->d_name, one);
 	}
 	if (dir)
@@ -123,6 +216,11 @@ json_t *header_make(const struct config *config, const char *const command[], ui
 	json_object_set_new(header, "machine", json_string(uts.machine));
 	json_object_set_new(header, "cpus", json_integer(sysconf(_SC_NPROCESSORS_ONLN)));
 	json_object_set_new(header, "memory_bytes", json_integer((json_int_t)info.totalram * info.mem_unit));
+	add_processor(header);
+	json_object_set_new(header, "mitigations", mitigations());
+	json_object_set_new(header, "mount_namespace", json_integer(spaces_number(0)));
+	json_object_set_new(header, "besides_calls", besides(config));
+	add_line(header, "transparent_hugepage", "/sys/kernel/mm/transparent_hugepage/enabled");
 	json_object_set_new(header, "started", json_string(clock_iso(iso)));
 	json_object_set_new(header, "clock", json_pack("{s:s, s:I}", "id", "CLOCK_MONOTONIC", "start_ns", (json_int_t)start_ns));
 	add_line(header, "boot_id", "/proc/sys/kernel/random/boot_id");

@@ -110,6 +110,31 @@ static __always_inline __u32 identify(struct file *file, struct rec_id *id)
 	return file ? identify_inode(LOAD(file, f_inode), id) : 0;
 }
 
+#define CGROUP_DEPTH 16
+
+/* Is the current thread in that cgroup of that controller of version 1, or below it? */
+SEPARATE int in_controller(__u32 controller, __u64 id)
+{
+	struct css_set *set = BPF_CORE_READ(CURRENT(), cgroups);
+	struct cgroup_subsys_state *state = NULL;
+
+	bpf_probe_read_kernel(&state, sizeof(state), (void *)((__u64)set + bpf_core_field_offset(struct css_set, subsys) + 8 * controller));
+#pragma clang loop unroll(disable)
+	for (int i = 0; i < CGROUP_DEPTH && state; i++) {
+		if (BPF_CORE_READ(state, cgroup, kn, id) == id)
+			return 1;
+		state = BPF_CORE_READ(state, parent);
+	}
+	return 0;
+}
+
+static __always_inline bool in_cgroup(int i)
+{
+	if (cfg.cgroup_controller[i])
+		return in_controller(cfg.cgroup_controller[i] - 1, cfg.cgroup[i]);
+	return bpf_get_current_ancestor_cgroup_id(cfg.cgroup_level[i]) == cfg.cgroup[i];
+}
+
 static __always_inline bool selected(struct task_struct *task, __u32 pid)
 {
 	if (pid == cfg.self_pid)
@@ -144,7 +169,7 @@ static __always_inline bool selected(struct task_struct *task, __u32 pid)
 		bool wanted = false;
 
 		for (int i = 0; i < FILTER_MAX && i < cfg.cgroup_count; i++)
-			wanted |= bpf_get_current_ancestor_cgroup_id(cfg.cgroup_level[i]) == cfg.cgroup[i];
+			wanted |= in_cgroup(i);
 		if (!wanted)
 			return false;
 	}

@@ -89,6 +89,7 @@ struct config {
 	__u32 uid[FILTER_MAX];
 	__u64 cgroup[FILTER_MAX];
 	__u32 cgroup_level[FILTER_MAX];
+	__u32 cgroup_controller[FILTER_MAX]; /* version 1: its number in the kernel, and 1; 0: version 2 */
 	__u32 dev[FILTER_MAX];
 	__u32 hidden_dev[FILTER_MAX]; /* devtmpfs and memfd share tmpfs's magic number */
 	__s32 btrfs_root;     /* where, from an inode of btrfs, its subvolume is; and where in that its device number. 0: not known */

@@ -204,7 +204,8 @@ const char *anonymizer_xattr(struct anonymizer *a, const char *name)
 static bool is_fact(const char *key)
 {
 	static const char *const facts[] = {"schema", "recorder", "kernel", "machine", "started", "id", "type", "dev", "scheduler",
-					    "write_cache", "anonymized"};
+					    "write_cache", "anonymized", "cpu_model", "mitigations", "invisible",
+					    "transparent_hugepage"};
 
 	for (size_t i = 0; i < sizeof(facts) / sizeof(facts[0]); i++)
 		if (!strcmp(facts[i], key))

@@ -13,6 +13,8 @@ setup() {
 }
 
 teardown() {
+	for pid in ${started:-}; do kill "$pid" 2>/dev/null || :; done
+	for cgroup in ${cgroups:-}; do rmdir "$cgroup/in" "$cgroup" 2>/dev/null || :; done
 	[ -z "${dir:-}" ] || rm -rf "$dir"
 }
 
@@ -269,4 +271,114 @@ in_mounts() { unshare -m --propagation private sh -euc "$1"; }
 	# Through the descriptor, under its new name and under none.
 	[ "$(grep -c "^read fd=0 file=<$dir/m/sub/f>" "$dir/got")" = 2 ]
 	grep -q "^unlinkat .*file=<$dir/m/sub/f> path=\"$dir/m/sub/g\"" "$dir/got"
+}
+
+# Starts a recorder, waits until it records, runs the command, ends it.
+recorded() { # OPTION... -- COMMAND
+	options=""
+	while [ "$1" != -- ]; do options="$options $1"; shift; done
+	shift
+	"$iorig" capture -o "$trace" $options 2>"$dir/err" 3>&- &
+	started=$!
+	for i in $(seq 600); do
+		! grep -q '^iorig: recording into' "$dir/err" || break
+		kill -0 $started || { cat "$dir/err"; return 1; }
+		sleep 0.05
+	done
+	"$@" >/dev/null
+	kill -INT $started
+	wait $started
+	started=
+}
+
+@test "-g: a cgroup of version 2 or 1, and those below it" {
+	for kind in cgroup2 cgroup; do
+		# Of version 1 the tree of a controller.
+		root=$(awk -v t=$kind '$3 == t && (t == "cgroup2" || $4 ~ /pids/) { print $2; exit }' /proc/mounts)
+		if [ -z "$root" ] || ! mkdir -p "$root/iorig.$$/in"; then
+			[ $kind = cgroup ] || { echo "no $kind"; return 1; }
+			echo "# this host has no cgroup of version 1" >&3
+			continue
+		fi
+		cgroups="${cgroups:-} $root/iorig.$$"
+		work() {
+			cat /etc/hostname
+			sh -c "echo \$\$ >$root/iorig.$$/cgroup.procs; cat /etc/passwd"
+			sh -c "echo \$\$ >$root/iorig.$$/in/cgroup.procs; cat /etc/group"
+		}
+		for name in "$root/iorig.$$" "${root#/sys/fs/cgroup/}/iorig.$$"; do
+			recorded -g "${name#unified/}" -- work
+			[ "$(events "$trace" | sed -n 's,^openat .* path="/etc/\(hostname\|passwd\|group\)".*,\1,p' | paste -sd' ')" = "passwd group" ]
+		done
+		recorded -g "$root/iorig.$$/in" -- work
+		[ "$(events "$trace" | sed -n 's,^openat .* path="/etc/\(hostname\|passwd\|group\)".*,\1,p' | paste -sd' ')" = group ]
+	done
+}
+
+@test "filters: wrong values, one line and exit 2 each" {
+	wrong() { # MESSAGE OPTION...
+		message=$1
+		shift
+		run -2 --separate-stderr "$iorig" capture -o "$trace" "$@"
+		[ "$stderr" = "iorig: $message" ] || { echo "$stderr"; false; }
+		[ ! -e "$trace" ]
+	}
+	wrong "--pid 0: not a process id" -p 0
+	wrong "--pid x: not a process id" -p x
+	wrong "--uid nobody-at-all: there is no such user in /etc/passwd" -u nobody-at-all
+	wrong "--cgroup nope: there is no such cgroup below /sys/fs/cgroup" -g nope
+	wrong "--cgroup /etc: there is no such cgroup below /sys/fs/cgroup" -g /etc
+	wrong "--mount $dir/none: No such file or directory" -m "$dir/none"
+	wrong "--mount /proc: not on a file system that can be recorded" -m /proc
+	many=()
+	for i in 1 2 3 4 5 6 7 8 9; do many+=(-c "c$i"); done
+	wrong "at most 8 times --comm" "${many[@]}"
+	if [ -d /sys/fs/cgroup/systemd ]; then
+		wrong "--cgroup systemd: it has no controller; give one of memory, cpu, pids or the like" -g systemd
+	fi
+}
+
+@test "the header tells the machine: processor, memory, mounts, disks with their queues, settings; and what was not visible" {
+	run -0 timeout 30 "$iorig" capture -o "$trace" --wakeups --mmap-faults -- true
+	"$iorig" trace info --json "$trace" | jq .header >"$dir/header"
+	[ "$(jq -r .kernel "$dir/header")" = "$(uname -r)" ]
+	[ "$(jq -r .cpu_model "$dir/header")" = "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1)" ]
+	[ "$(jq .cpus "$dir/header")" = "$(nproc)" ]
+	[ "$(jq '.memory_bytes / 1024 / 1024 | floor' "$dir/header")" -ge "$(($(sed -n 's/^MemTotal: *\([0-9]*\).*/\1/p' /proc/meminfo) / 1024))" ]
+	[ "$(jq '.mitigations | length' "$dir/header")" = "$(grep -Lx 'Not affected' /sys/devices/system/cpu/vulnerabilities/* | wc -l)" ]
+	[ "$(jq -r '.sysctl["vm/dirty_ratio"]' "$dir/header")" = "$(cat /proc/sys/vm/dirty_ratio)" ]
+	[ "$(jq .mount_namespace "$dir/header")" = "$(stat -L -c %i /proc/self/ns/mnt)" ]
+	# Each disk with what its queue is set to, and the root file system's mount.
+	for disk in /sys/block/*; do
+		case $disk in */loop*|*/ram*) continue ;; esac
+		[ "$(jq -r --arg d "${disk##*/}" '.block[$d] | .dev, .read_ahead_kb, .scheduler' "$dir/header")" = \
+			"$(cat "$disk/dev"; cat "$disk/queue/read_ahead_kb"; cat "$disk/queue/scheduler" 2>/dev/null || echo null)" ]
+	done
+	[ "$(jq -r '[.mounts[] | select(.path == "/") | .type][0]' "$dir/header")" = "$(awk '$2 == "/" { print $3; exit }' /proc/mounts)" ]
+	[ "$(jq -c '.besides_calls | .wakeups, .page_faults, .cache_fills' "$dir/header" | paste -sd' ')" = "true true true" ]
+	[ "$(jq '.besides_calls.invisible | length' "$dir/header")" = 4 ]
+}
+
+@test "overlayfs gives no generations: a number that is used again is another file all the same" {
+	mkdir "$dir/lower" "$dir/upper" "$dir/work" "$dir/m"
+	run -0 in_mounts "mount -t overlay none -o lowerdir=$dir/lower,upperdir=$dir/upper,workdir=$dir/work $dir/m
+		timeout 30 $iorig capture -o $trace -- sh -c 'cd $dir/m; for i in 1 2 3; do echo \$i >f; ls -i f; rm f; done'"
+	"$iorig" trace dump "$trace" >"$dir/dump"
+	[ "$(cut -d' ' -f1 <<<"$output" | sort -u | wc -l)" -lt 3 ] || skip "no number was used again"
+	[ "$(grep -c "^file .*bits=created.* path=\"$dir/m/f\"" "$dir/dump")" = 3 ]
+	[ "$(awk '/ openat .*\/m\/f" .*bits=created/ { sub(/.* file=/, ""); sub(/ .*/, ""); print }' "$dir/dump" | sort -u | wc -l)" = 3 ]
+}
+
+@test "a file that is only looked at carries its real mode and size; a number that is used again is another file" {
+	echo 12345 >"$dir/seen"
+	chmod 640 "$dir/seen"
+	run -0 timeout 30 "$iorig" capture -o "$trace" -- sh -c "stat $dir/seen; cd $dir; for i in 1 2 3; do echo \$i >again; rm again; done"
+	"$iorig" trace dump "$trace" >"$dir/dump"
+	[[ $(grep "^file .*path=\"$dir/seen\"" "$dir/dump") == *" mode=0100640 nlink=1 size=6 seen="* ]]
+	# Every program and library too.
+	! grep '^file .* mode=0100000' "$dir/dump"
+	! grep '^file .* nlink=1 .*size-late' "$dir/dump" | grep -v created
+	# Three files of that name, whatever their inode number was.
+	[ "$(grep -c "^file .*path=\"$dir/again\"" "$dir/dump")" = 3 ]
+	[ "$(grep "^file .*path=\"$dir/again\"" "$dir/dump" | grep -c bits=created)" = 3 ]
 }
