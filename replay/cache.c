@@ -9,7 +9,7 @@
 
 #include "lib/cleanup.h"
 
-enum { SAMPLE_FILES = 256, PAGE_BYTES = 4096, PART_BYTES = 1 << 20 };
+enum { SAMPLE_FILES = 256, PAGE_BYTES = 4096, PART_BYTES = 1 << 20, PIECE_PAGES = 16 };
 #define SAMPLE_BYTES (1ULL << 30) /* looked at per file */
 
 int cache_drop(int root_fd)
@@ -42,14 +42,35 @@ void cache_forget(const struct plan *p)
 	}
 }
 
-static void read_range(int fd, char *buffer, uint64_t from, uint64_t to)
+/* False: the file ends before. */
+static bool read_range(int fd, char *buffer, uint64_t from, uint64_t to)
 {
 	while (from < to) {
 		ssize_t n = pread(fd, buffer, to - from < PART_BYTES ? to - from : PART_BYTES, (off_t)from);
 
 		if (n <= 0)
-			return;
+			return false;
 		from += (uint64_t)n;
+	}
+	return true;
+}
+
+/* Pages that were resident; when some were not and nobody knows which, pieces at equal distances. */
+static void read_resident(int fd, char *buffer, const struct plan_resident *r)
+{
+	uint64_t there = r->pages - r->absent_pages, pieces = (there + PIECE_PAGES - 1) / PIECE_PAGES, stride;
+
+	if (!r->absent_pages) {
+		read_range(fd, buffer, r->first_page * PAGE_BYTES, (r->first_page + r->pages) * PAGE_BYTES);
+		return;
+	}
+	stride = pieces ? r->pages / pieces : 0;
+	for (uint64_t i = 0; i < pieces; i++) {
+		uint64_t from = r->first_page + i * stride, n = there < PIECE_PAGES ? there : PIECE_PAGES;
+
+		if (!read_range(fd, buffer, from * PAGE_BYTES, (from + n) * PAGE_BYTES))
+			return;
+		there -= n;
 	}
 }
 
@@ -73,7 +94,7 @@ void cache_fill(const struct plan *p, bool all)
 			continue;
 		/* Exactly these pages: no reading ahead. */
 		posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
-		read_range(fd, buffer, r->first_page * PAGE_BYTES, (r->first_page + r->pages) * PAGE_BYTES);
+		read_resident(fd, buffer, r);
 	}
 }
 

@@ -5,11 +5,11 @@ void compile_record_residency(struct compiler *c, const struct trace_residency *
 {
 	uint32_t object = r->file < c->model.files_room ? model_object_of(&c->model, r->file) : 0;
 
-	/* What a recording left behind is no starting state, and of a run with gaps nobody knows which pages. */
-	if (!object || r->absent_pages || !r->pages || (r->bits & TRACE_RESIDENCY_END))
+	/* What a recording left behind is no starting state. */
+	if (!object || r->absent_pages >= r->pages || (r->bits & TRACE_RESIDENCY_END))
 		return;
 	c->resident = grow(c->resident, &c->resident_room, c->resident_n + 1, sizeof(*c->resident));
-	c->resident[c->resident_n++] = (struct plan_resident){.path = object, .first_page = r->first_page, .pages = r->pages};
+	c->resident[c->resident_n++] = (struct plan_resident){.path = object, .first_page = r->first_page, .pages = r->pages, .absent_pages = r->absent_pages};
 }
 
 void compile_record_hole(struct compiler *c, const struct trace_hole *hole)

@@ -112,6 +112,7 @@ struct plan_open {
 struct plan_resident { /* pages that were cached when the recording began */
 	uint32_t path;
 	uint64_t first_page, pages;
+	uint64_t absent_pages; /* so many of them were not, it is not known which */
 };
 
 struct plan_xattr { /* an extended attribute of the starting state */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "lib/cleanup.h"
 #include "lib/clock.h"
@@ -28,9 +29,24 @@ static const char *string(void *self, uint32_t id)
 	return trace_reader_string(self, id);
 }
 
+/* Time is left for what is left of the file. */
+struct compilation {
+	struct progress progress;
+	const struct trace_reader *reader;
+};
+
 static void compile_progress(void *context, uint64_t events)
 {
-	progress_update(context, events, "%llu events", (unsigned long long)events);
+	struct compilation *c = context;
+
+	progress_update(&c->progress, trace_reader_offset(c->reader), "%llu events", (unsigned long long)events);
+}
+
+static uint64_t file_bytes(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) ? 0 : (uint64_t)st.st_size;
 }
 
 static uint64_t call_gap_ns(const json_t *trailer)
@@ -45,16 +61,16 @@ static int compile(struct session *s, const struct plan_cache *cache)
 	struct trace_error error = {0};
 	struct trace_reader *reader = trace_reader_open(s->trace, &error);
 	struct record_source source = {.next = next, .string = string, .self = reader};
-	struct progress progress;
+	struct compilation progress = {.reader = reader};
 	struct plan_options options = {.order = s->order, .folder = cache->folder, .progress = compile_progress, .context = &progress};
 	uint64_t began = clock_now_ns();
 	int rc;
 
 	if (!reader)
 		return fail(EXIT_FAILED, "%s: %s", s->trace, error.text);
-	progress_start(&progress, "compile", 0);
+	progress_start(&progress.progress, "compile", file_bytes(s->trace));
 	rc = plan_compile(&s->plan, &source, &options);
-	progress_finish(&progress);
+	progress_finish(&progress.progress);
 	error = *trace_reader_error(reader);
 	s->plan.call_gap_ns = call_gap_ns(trace_reader_trailer(reader));
 	trace_reader_close(reader);

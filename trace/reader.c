@@ -370,6 +370,11 @@ bool trace_reader_next(struct trace_reader *r, struct trace_record *record)
 	return rc ? stop_io(r, -rc) : true;
 }
 
+uint64_t trace_reader_offset(const struct trace_reader *r)
+{
+	return r->offset;
+}
+
 const struct trace_error *trace_reader_error(const struct trace_reader *r)
 {
 	return &r->error;

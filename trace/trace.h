@@ -294,4 +294,6 @@ const json_t *trace_reader_trailer(const struct trace_reader *r);
 const char *trace_reader_string(const struct trace_reader *r, uint32_t id);
 const struct trace_file *trace_reader_file(const struct trace_reader *r, uint32_t id);
 const struct trace_thread *trace_reader_thread(const struct trace_reader *r, uint32_t id);
+/* Bytes of the file that have been read: for progress. */
+uint64_t trace_reader_offset(const struct trace_reader *r);
 void trace_reader_close(struct trace_reader *r);

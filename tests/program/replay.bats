@@ -736,6 +736,16 @@ paced() {
 	[ ! -e run ]
 }
 
+@test "more files than there are inodes are refused before anything is written" {
+	awk 'BEGIN { print "thread 1 tid=1"; for (i = 1; i <= 200; i++) print "file " i " ino=" i " mode=0100644 size=10 path=\"/f" i "\"\n" i " 1 newfstatat path=\"/f" i "\" file=" i }' | build
+	mkdir small
+	mount -t tmpfs -o size=10M,nr_inodes=100 none small
+	run -1 --separate-stderr "$iorig" replay t.iotrace --root small -o run
+	[[ $stderr == "iorig: --root small: the starting state needs 200 inodes and "*" are free; give a larger file system" ]] || { echo "$stderr"; false; }
+	[ -z "$(ls -A small)" ]
+	[ ! -e run ]
+}
+
 @test "/ and a directory that is not empty are refused with exit 5" {
 	paced
 	run -5 --separate-stderr "$iorig" replay t.iotrace --root /
@@ -965,6 +975,28 @@ paced() {
 	jq -e '.cache.requested == "cold" and .cache.achieved_resident_ratio == 0' run/run.json
 	good --cache hot
 	jq -e '.cache.achieved_resident_ratio == 1' run/run.json
+}
+
+@test "the cache as traced: the pages that were there, and as many where nobody knows which" {
+	[ "$(stat -f -c %T root)" != tmpfs ] || skip "the test directory is on tmpfs, which cannot be cold"
+	build <<-'EOF'
+		thread 1 tid=1
+		file 1 ino=1 mode=0100644 size=4096000 path="/half"
+		residency file=1 page=500 pages=500
+		file 2 ino=2 mode=0100644 size=4096000 path="/gaps"
+		residency file=2 page=0 pages=1000 absent=750
+		file 3 ino=3 mode=0100644 size=4096000 path="/none"
+		residency file=3 page=0 pages=1000 bits=end
+		file 4 ino=4 mode=0100644 size=4096000 path="/cold"
+		1 1 newfstatat path="/half" file=1
+		2 1 newfstatat path="/gaps" file=2
+		3 1 newfstatat path="/none" file=3
+		4 1 newfstatat path="/cold" file=4
+	EOF
+	good --cache traced
+	# 500 and 250 of 4000 pages.
+	jq -e '.cache.requested == "traced" and .cache.achieved_resident_ratio > 0.185 and .cache.achieved_resident_ratio < 0.195' run/run.json ||
+		{ jq .cache run/run.json; false; }
 }
 
 @test "run.hist holds every operation, in histograms and cells; percentiles come from it" {
