@@ -69,7 +69,8 @@ void compile_finish_contents(struct compiler *c, struct plan_entry *entry, const
 		c->hole[kept] = c->hole[i];
 		c->hole[kept++].entry = *at - 1;
 	}
-	qsort(c->hole, kept, sizeof(*c->hole), by_entry);
+	if (kept)
+		qsort(c->hole, kept, sizeof(*c->hole), by_entry);
 	for (size_t i = kept; i--;) {
 		entry[c->hole[i].entry].first_hole = (uint32_t)i;
 		entry[c->hole[i].entry].holes++;
