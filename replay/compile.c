@@ -100,6 +100,7 @@ static void keep_program_order(struct compiler *c)
 void compile_begin(struct compiler *c)
 {
 	order_begin(c->order, compile_lane(c), c->ev->begin_ns);
+	compile_after_waker(c);
 	keep_program_order(c);
 }
 
@@ -107,7 +108,7 @@ static bool fits_narrow(const struct replay_op *how, const struct plan_args *a, 
 {
 	uint64_t length = how->narrow == NARROW_LENGTH ? a->length : how->narrow == NARROW_FLAGS ? a->flags : a->mode;
 
-	if (how->narrow == NARROW_NOT || expect == PLAN_EXPECT_VALUE)
+	if (how->narrow == NARROW_NOT || expect == PLAN_EXPECT_VALUE || a->woken_ns)
 		return false;
 	return length <= UINT32_MAX && a->think_ns < UINT32_MAX && a->recorded_ns < UINT32_MAX;
 }
@@ -238,6 +239,10 @@ void compile_emit(struct compiler *c, uint32_t handle, struct plan_args *a, uint
 
 	a->think_ns = ev->begin_ns > b->last_end_ns ? ev->begin_ns - b->last_end_ns : 0;
 	a->recorded_ns = ev->duration_ns;
+	if (c->woken_since_ns)
+		a->woken_ns = ev->begin_ns - c->woken_since_ns;
+	if (a->woken_ns)
+		c->bits |= PLAN_WOKEN;
 	emit(c, ev->op, c->bits, handle, a, expect, end);
 	b = &c->lane[lane];
 	if (end > b->last_end_ns)
@@ -381,6 +386,7 @@ static void event(struct compiler *c, const struct trace_event *ev)
 
 	c->ev = ev;
 	c->current_lane = PLAN_NONE;
+	c->woken_since_ns = 0;
 	c->bits = 0;
 	c->pid = ev->thread < c->threads_room ? c->thread[ev->thread].pid : 0;
 	if (!c->plan->events || ev->begin_ns < c->first_begin_ns)

@@ -5,6 +5,9 @@
 
 #include "replay/compiler.h"
 
+/* A thread that did nothing for so long, and something soon after a child of its ended, has waited for the child. */
+enum { SILENT_NS = 1000000 };
+
 static void creator(struct compiler *c, struct thread *t, const struct thread *parent)
 {
 	if (parent->lane == PLAN_NONE) {
@@ -26,7 +29,8 @@ void compile_record_thread(struct compiler *c, const struct trace_thread *thread
 
 	c->thread = grow(c->thread, &c->threads_room, (size_t)thread->id + 1, sizeof(*c->thread));
 	t = &c->thread[thread->id];
-	*t = (struct thread){.tid = thread->tid, .pid = thread->pid, .lane = PLAN_NONE, .fork_lane = PLAN_NONE, .alive = true};
+	*t = (struct thread){.tid = thread->tid, .pid = thread->pid, .lane = PLAN_NONE, .fork_lane = PLAN_NONE, .alive = true,
+			      .parent = thread->parent < thread->id ? thread->parent : 0, .waker.lane = PLAN_NONE};
 	clone = map_get(&c->clones, thread->tid);
 	if (clone && *clone) {
 		const struct clone *seen = &c->clone[*clone - 1];
@@ -54,8 +58,39 @@ void compile_record_wake(struct compiler *c, const struct trace_wake *wake)
 	waker = &c->thread[wake->waker];
 	wakee = &c->thread[wake->wakee];
 	/* Who has done nothing yet begins after its creator anyway. */
-	if (waker->lane != PLAN_NONE && wakee->lane != PLAN_NONE)
-		order_woken(c->order, wakee->lane, waker->lane, wake->at_ns);
+	if (waker->lane != PLAN_NONE && wakee->lane != PLAN_NONE && order_woken(c->order, wakee->lane, waker->lane, wake->at_ns))
+		c->thread[wake->wakee].waker =
+			(struct waker){.at_ns = wake->at_ns, .end_ns = c->lane[waker->lane].last_end_ns, .lane = waker->lane};
+}
+
+/* A process ended. */
+static void note_child(struct compiler *c, const struct thread *child)
+{
+	struct thread *parent = &c->thread[child->parent];
+
+	if (child->parent && child->lane != PLAN_NONE && parent->pid != child->pid)
+		parent->waker = (struct waker){.at_ns = c->ev->begin_ns, .end_ns = c->lane[child->lane].last_end_ns, .lane = child->lane,
+					       .is_child = true};
+}
+
+void compile_after_waker(struct compiler *c)
+{
+	struct thread *t = &c->thread[c->ev->thread];
+	struct waker w = t->waker;
+	uint64_t last_ns;
+
+	if (w.lane == PLAN_NONE || t->lane == PLAN_NONE || w.lane == t->lane || c->current_lane != t->lane || w.at_ns > c->ev->begin_ns)
+		return;
+	t->waker.lane = PLAN_NONE;
+	last_ns = c->lane[t->lane].last_end_ns;
+	if (w.at_ns <= last_ns) /* it was in a call, which waits in the replay as well */
+		return;
+	if (w.is_child && (w.at_ns - last_ns < SILENT_NS || w.at_ns - last_ns < c->ev->begin_ns - w.at_ns ||
+			   !order_woken(c->order, t->lane, w.lane, w.at_ns)))
+		return;
+	/* What the waker had done before the pause began did not end it. */
+	if (w.end_ns > last_ns)
+		c->woken_since_ns = w.end_ns;
 }
 
 void compile_record_fd(struct compiler *c, const struct trace_fd *fd)
@@ -134,6 +169,7 @@ void compile_process_event(struct compiler *c)
 		if (t->alive && *living && !--*living) {
 			compile_unmap_all(c, c->pid);
 			handles_exit(&c->handles, c->pid, closed, c);
+			note_child(c, t);
 		}
 		t->alive = false;
 		compile_books(c);

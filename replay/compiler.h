@@ -14,12 +14,21 @@ struct build_lane {
 	uint64_t last_end_ns;
 };
 
+/* Who ended a thread's pause: it goes on after what that one had done. */
+struct waker {
+	uint64_t at_ns, end_ns; /* when; end of the newest operation of the waker */
+	uint32_t lane;          /* PLAN_NONE: nobody */
+	bool is_child;          /* not seen waking: its process ended then, and whoever was silent until then has waited for it */
+};
+
 struct thread {
 	uint32_t tid, pid;
 	uint32_t lane; /* PLAN_NONE: no operation yet */
 	uint32_t fork_lane, fork_sequence; /* the creator's newest operation then */
 	uint64_t fork_ns;
+	uint32_t parent; /* 0: not known */
 	bool alive;
+	struct waker waker;
 };
 
 struct clone { /* seen before the child's first sign */
@@ -83,6 +92,7 @@ struct compiler {
 	/* the current event */
 	const struct trace_event *ev;
 	uint32_t pid, current_lane;
+	uint64_t woken_since_ns; /* its pause ended with what ended then; 0: nobody woke its thread */
 	char path[4096], path2[4096];
 	struct where where, where2;
 	uint8_t bits; /* more enum plan_bits for its operation */
@@ -142,6 +152,9 @@ bool compile_xattr(struct compiler *c, uint32_t object, struct plan_args *a);
 void compile_unmap_all(struct compiler *c, uint32_t pid);
 /* Lanes that use one slot need one descriptor table. lane PLAN_NONE: whoever opens what is open at the start. */
 void compile_use_slot(struct compiler *c, uint32_t lane, uint32_t slot);
+
+/* Before an operation: it comes after what its thread's waker had done. */
+void compile_after_waker(struct compiler *c);
 
 void compile_record_thread(struct compiler *c, const struct trace_thread *thread);
 void compile_record_fd(struct compiler *c, const struct trace_fd *fd);

@@ -90,6 +90,11 @@ static inline __attribute__((always_inline)) bool run_chunk(struct lane *l, cons
 				return false;
 			begin = tick_now();
 		}
+		if (loop == LOOP_PACED && op->bits & PLAN_WOKEN && op->edges && run->timing == TIMING_THINK) {
+			/* The recorded pause has the way from the waker to the woken in it. */
+			at->paced_tick = l->woken_tick ? l->woken_tick : tick_now();
+			s.think_ns = l->args->woken_ns;
+		}
 		if (loop == LOOP_PACED && !hidden) {
 			late_ns = keep_pace(l, &s, at);
 			begin = tick_now();

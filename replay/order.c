@@ -248,15 +248,16 @@ void order_after(struct order *o, uint32_t lane, uint32_t other, uint32_t sequen
 	l->after[l->afters++] = (struct after){.from_ns = from_ns, .lane = other, .sequence = sequence};
 }
 
-void order_woken(struct order *o, uint32_t lane, uint32_t other, uint64_t from_ns)
+bool order_woken(struct order *o, uint32_t lane, uint32_t other, uint64_t from_ns)
 {
 	uint32_t sequence;
 
 	if (o->mode != ORDER_RESOURCE || other >= o->lanes || !o->lane[other].end_ns)
-		return;
+		return false;
 	sequence = newest_before(&o->lane[other], from_ns);
 	if (sequence)
 		order_after(o, lane, other, sequence, from_ns);
+	return sequence;
 }
 
 static void come_after(struct order *o, struct lane *l)

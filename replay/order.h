@@ -1,4 +1,5 @@
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "replay/map.h"
@@ -48,8 +49,8 @@ void order_all(struct order *o);
 void order_newest(struct order *o, uint32_t lane);
 /* The lane's next operation that began at from_ns or later comes after this one whatever it touches: fork. */
 void order_after(struct order *o, uint32_t lane, uint32_t other, uint32_t sequence, uint64_t from_ns);
-/* The same after what had ended in the other lane at from_ns: a wake-up. Not when threads do not wait for each other. */
-void order_woken(struct order *o, uint32_t lane, uint32_t other, uint64_t from_ns);
+/* The same after what had ended in the other lane at from_ns: a wake-up. Not when threads do not wait for each other; true: it will wait. */
+bool order_woken(struct order *o, uint32_t lane, uint32_t other, uint64_t from_ns);
 /* sequence counts from 1 in the lane. Edges are valid until the next call. */
 uint32_t order_end(struct order *o, uint32_t sequence, uint64_t end_ns, const struct plan_edge **edges);
 void order_drop(struct order *o);

@@ -18,6 +18,7 @@
 
 enum plan_bits {
 	PLAN_WIDE = 1 << 0,   /* offset is an index of struct plan_args, which has everything but handle and expect */
+	PLAN_WOKEN = 1 << 3,  /* another thread ended its pause */
 	PLAN_BY_SLOT = 1 << 2, /* a path operation that was called with a descriptor and an empty path */
 	PLAN_HIDDEN = 1 << 1, /* put in by the compiler (a close at exit, a seek): executed, but no operation of the recording */
 };
@@ -47,6 +48,7 @@ struct plan_args {
 	uint64_t offset, offset2, length, flags, arg;
 	int64_t result;
 	uint64_t think_ns, recorded_ns;
+	uint64_t woken_ns; /* PLAN_WOKEN: the pause since what it waits for had ended */
 	uint32_t path, path2;
 	uint32_t mode, handle2;
 };

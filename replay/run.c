@@ -253,7 +253,7 @@ static void *lane_thread(void *arg)
 		CALL4(SYS_futex, &run->open_gate, FUTEX_WAIT_PRIVATE, 0, NULL);
 	l->begin_tick = run->start_tick;
 	if (created && wait_for_creator(l)) {
-		l->begin_tick = tick_now();
+		l->begin_tick = l->woken_tick ? l->woken_tick : tick_now();
 		lane_begin(l);
 	}
 	lane_run(l);

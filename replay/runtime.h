@@ -27,6 +27,7 @@ struct lane {
 	uint32_t wants;
 	bool listed;
 	_Atomic uint32_t bell;              /* what it sleeps on */
+	uint64_t woken_tick;                /* when the other lane was there; 0: it did not sleep */
 	/* Its own. */
 	_Alignas(64) struct runtime *run;
 	const struct plan_lane *plan;

@@ -89,6 +89,7 @@ bool wait_for_edges(struct lane *l, uint32_t edges)
 {
 	const struct plan_edge *e = &l->run->plan->edge[edges - 1];
 
+	l->woken_tick = 0;
 	while (wait_for_one(l, e))
 		if (!(e++->lane & PLAN_EDGE_MORE))
 			return true;
@@ -115,6 +116,7 @@ static void __attribute__((noinline)) wake_sleepers(struct lane *l, uint32_t don
 
 		l->sleepers = sleeper->next_sleeper;
 		sleeper->listed = false;
+		sleeper->woken_tick = tick_now();
 		ring(sleeper);
 	}
 	atomic_store(&l->wake_at, l->sleepers ? l->sleepers->wants : UINT32_MAX);

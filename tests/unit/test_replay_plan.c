@@ -197,6 +197,43 @@ static void lanes_that_share_no_handle_are_known(void **state)
 	plan_release(&p);
 }
 
+static void who_waited_for_a_child_goes_on_after_it(void **state)
+{
+	const struct trace_record records[] = {
+		THREAD(1),
+		{.type = TRACE_THREAD, .thread = {.id = 2, .tid = 102, .pid = 102, .parent = 1}},
+		EVENT(1000, 10, 1, MKDIR, .path = 1),        /* lane 0, 1 */
+		EVENT(2000, 10, 2, MKDIR, .path = 2),        /* lane 1, 1: the child */
+		EVENT(5000000, 10, 2, MKDIR, .path = 3),     /* lane 1, 2 */
+		EVENT(5000100, 0, 2, EXIT),
+		EVENT(5000300, 10, 1, RMDIR, .path = 1),     /* lane 0, 2: was silent until then */
+		{.type = TRACE_THREAD, .thread = {.id = 3, .tid = 103, .pid = 103, .parent = 1}},
+		EVENT(5000400, 10, 3, MKDIR, .path = 1),     /* lane 2, 1: another child */
+		EVENT(5000500, 0, 3, EXIT),
+		EVENT(5000600, 10, 1, NEWFSTATAT, .path = 2), /* lane 0, 3: was never silent */
+	};
+	const struct plan_op *op;
+	struct plan p;
+
+	(void)state;
+	compile(&p, records, sizeof(records) / sizeof(records[0]), names, ORDER_RESOURCE);
+	assert_int_equal(p.lanes, 3);
+	op = operation(&p, 0, 1);
+	assert_int_equal(edge_to(&p, op, 1), 2);
+	assert_true(op->bits & PLAN_WOKEN);
+	assert_int_equal(p.args[op->offset].woken_ns, 290);
+	assert_int_equal(p.args[op->offset].think_ns, 5000300 - 1010);
+	op = operation(&p, 0, 2);
+	assert_int_equal(edge_to(&p, op, 2), 0);
+	assert_false(op->bits & PLAN_WOKEN);
+	plan_release(&p);
+
+	compile(&p, records, sizeof(records) / sizeof(records[0]), names, ORDER_THREAD);
+	assert_int_equal(edge_to(&p, operation(&p, 0, 1), 1), 0);
+	assert_false(operation(&p, 0, 1)->bits & PLAN_WOKEN);
+	plan_release(&p);
+}
+
 static void the_starting_state_is_what_results_say(void **state)
 {
 	const struct trace_record records[] = {
@@ -236,6 +273,7 @@ int main(void)
 		cmocka_unit_test(reads_of_what_was_always_there_are_free),
 		cmocka_unit_test(slots_are_used_again_and_a_shared_one_is_closed_once),
 		cmocka_unit_test(lanes_that_share_no_handle_are_known),
+		cmocka_unit_test(who_waited_for_a_child_goes_on_after_it),
 		cmocka_unit_test(the_starting_state_is_what_results_say),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
