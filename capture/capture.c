@@ -49,6 +49,7 @@ struct recording {
 	const char *ended_by;
 	uint64_t start_ns, looked_ns;
 	bool uncovered; /* said so */
+	uint64_t cpu_ns; /* this process's, when the recording began */
 	int error; /* the writer's */
 };
 
@@ -84,6 +85,7 @@ static void record(struct recording *r)
 	struct progress progress;
 
 	progress_start(&progress, "capture", 0);
+	r->cpu_ns = clock_cpu_ns();
 	for (;;) {
 		uint64_t now = clock_now_ns();
 
@@ -197,7 +199,10 @@ static int finish(struct recording *r)
 	drain_until(r, UINT64_MAX);
 	drain_finish(&r->drain, now);
 	state_end(&r->drain.state, &r->drain.names, clock_now_ns() - r->start_ns);
+	trace_writer_flush(r->writer);
+	r->cpu_ns = clock_cpu_ns() - r->cpu_ns;
 	trailer = trailer_make(&r->drain, r->ended_by ? r->ended_by : "error", now);
+	json_object_set_new(trailer, "recorder_cpu_ns", json_integer((json_int_t)r->cpu_ns));
 	rc = trace_writer_close(r->writer, trailer);
 	r->writer = NULL;
 	json_decref(trailer);

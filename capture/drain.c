@@ -23,7 +23,6 @@ int drain_init(struct drain *d, struct trace_writer *writer, struct recorder *re
 	d->writer = writer;
 	d->recorder = recorder;
 	d->start_ns = start_ns;
-	d->epoch = 1;
 	d->cpu = calloc((size_t)recorder->cpus, sizeof(*d->cpu));
 	rc = d->cpu ? 0 : -ENOMEM;
 	rc = rc ? rc : files_init(&d->files, writer);
@@ -261,8 +260,8 @@ static bool path_of(struct drain *d, struct drained *e, const struct rec_place *
 	known = known_path(d, *string);
 	if (!known || (e->event.bits & (TRACE_EV_PATH_UNRESOLVED | TRACE_EV_PATH_TRUNCATED)))
 		return true;
-	if (known->epoch != d->epoch) {
-		known->epoch = d->epoch;
+	if (known->epoch != d->names.epoch) {
+		known->epoch = d->names.epoch;
 		known->name[0] = known->name[1] = NULL;
 		known->pseudo = drain_unwanted(d, &d->mounts, whole, n);
 	}
@@ -381,32 +380,43 @@ static uint64_t argument(const struct drained *e, uint8_t which)
 	return which ? e->arg[which - 1] : 0;
 }
 
+/*
+ * Everything that the table of calls and the record say. Sets all of the event: it is the hottest of places, and zeroing it before
+ * would take longer than the rest.
+ */
 static void fields(struct drain *d, struct drained *e)
 {
 	const struct rec_event *r = e->record;
-	struct trace_event *ev = &e->event;
 	const struct call *c = e->call;
-	uint64_t duration = (uint64_t)r->duration_hi << 32 | r->duration_lo;
+	uint64_t duration = (uint64_t)r->duration_hi << 32 | r->duration_lo, end_ns = since_start(d, r->head.end_ns);
+	uint64_t begin_ns = since_start(d, r->head.end_ns - duration);
+	int64_t offset = c->offset ? (int64_t)argument(e, c->offset) : -1;
 
-	ev->op = c->op;
-	ev->via = TRACE_VIA_SYSCALL;
-	ev->begin_ns = since_start(d, r->head.end_ns - duration);
-	ev->duration_ns = since_start(d, r->head.end_ns) - ev->begin_ns;
-	if (r->head.bits & REC_UNPAIRED)
-		ev->bits |= TRACE_EV_NO_DURATION;
-	if (r->head.bits & REC_CREATED)
-		ev->bits |= TRACE_EV_CREATED;
-	ev->fd = c->fd ? (int32_t)argument(e, c->fd) : -1;
-	ev->fd2 = c->fd2 ? (int32_t)argument(e, c->fd2) : -1;
-	ev->offset = c->offset ? (int64_t)argument(e, c->offset) : -1;
-	ev->offset2 = -1;
-	ev->length = argument(e, c->length);
-	ev->flags = argument(e, c->flags);
-	ev->mode = (uint32_t)argument(e, c->mode);
-	ev->arg = argument(e, c->arg);
-	ev->result = r->result;
-	if (c->special == CALL_AT_POSITION || (c->special == CALL_SPLIT_OFFSET && ev->offset == -1))
-		ev->offset = r->result > 0 ? r->position - r->result : r->position;
+	if (c->special == CALL_AT_POSITION || (c->special == CALL_SPLIT_OFFSET && offset == -1))
+		offset = r->result > 0 ? r->position - r->result : r->position;
+	e->event = (struct trace_event){
+		.begin_ns = begin_ns,
+		.duration_ns = end_ns - begin_ns,
+		.thread = 0,
+		.op = c->op,
+		.via = TRACE_VIA_SYSCALL,
+		.bits = (uint16_t)((r->head.bits & REC_UNPAIRED ? TRACE_EV_NO_DURATION : 0) |
+				   (r->head.bits & REC_CREATED ? TRACE_EV_CREATED : 0)),
+		.fd = c->fd ? (int32_t)argument(e, c->fd) : -1,
+		.fd2 = c->fd2 ? (int32_t)argument(e, c->fd2) : -1,
+		.file = 0,
+		.file2 = 0,
+		.path = 0,
+		.path2 = 0,
+		.offset = offset,
+		.offset2 = -1,
+		.length = argument(e, c->length),
+		.flags = argument(e, c->flags),
+		.arg = argument(e, c->arg),
+		.mode = (uint32_t)argument(e, c->mode),
+		.ring = 0,
+		.result = r->result,
+	};
 }
 
 /* stat, lstat and the like have told what the path led to. False: no file that we record. */
@@ -460,17 +470,17 @@ static void on_event(struct drain *d, const struct rec_head *head, uint32_t byte
 	const struct rec_event *r = (const struct rec_event *)head;
 	const struct rec_wide *w = head->type != REC_EVENT ? (const struct rec_wide *)head : NULL;
 	const struct rec_path *p = head->type == REC_PATH ? (const struct rec_path *)head : NULL;
-	struct drained e = {.record = r};
+	struct drained e;
 
 	if (r->nr >= CALL_MAX || !calls[r->nr].op || (w && bytes < sizeof(*w)) ||
 	    (p && bytes < sizeof(*p) + p->length1 + p->length2))
 		return;
+	e.record = r;
 	e.call = &calls[r->nr];
+	e.name = e.name2 = NULL;
 	memcpy(e.arg, r->arg, sizeof(r->arg));
-	if (w) {
-		e.arg[4] = w->arg4;
-		e.arg[5] = w->arg5;
-	}
+	e.arg[4] = w ? w->arg4 : 0;
+	e.arg[5] = w ? w->arg5 : 0;
 	d->names.now_ns = since_start(d, head->end_ns);
 	fields(d, &e);
 	if ((p && !paths_of(d, &e, p)) || (p && head->bits & REC_STAT && !file_by_stat(d, &e, p))) {

@@ -35,7 +35,6 @@ struct drain {
 	struct spaces spaces;
 	struct elsewhere *elsewhere; /* paths of other roots and namespaces: where they led to last time */
 	uint64_t start_ns;
-	uint32_t epoch; /* what paths lead to may have changed */
 	struct known_path *known;
 	size_t known_room;
 	struct name **named; /* by file id: the name under which it was announced last */

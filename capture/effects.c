@@ -35,15 +35,16 @@ static void existed(struct drain *d, struct name *name, uint32_t mode)
 
 static void gone(struct drain *d, struct name *name)
 {
-	if (name->kind == NAME_LINK || name->kind == NAME_DIRECTORY)
-		d->epoch++;
+	if (name->kind == NAME_LINK)
+		d->names.epoch++;
 	names_forget(name);
 }
 
 /* A name that the call has made. The trace is told about it when somebody uses it. */
 static void came(struct drain *d, struct name *name, enum name_kind kind, const char *target)
 {
-	d->epoch++;
+	if (kind == NAME_LINK)
+		d->names.epoch++;
 	free(name->target);
 	name->target = target ? strdup(target) : NULL;
 	name->kind = (uint8_t)kind;
@@ -76,8 +77,8 @@ static void on_rename(struct drain *d, struct drained *e)
 	e->event.file = from->file;
 	/* A directory that was its own base has been announced at its new place already. */
 	e->event.file2 = from->kind == NAME_DIRECTORY && to->file == from->file ? 0 : to->file;
-	if (from->kind != NAME_OTHER && from->kind != NAME_UNKNOWN)
-		d->epoch++;
+	if ((from->kind != NAME_OTHER && from->kind != NAME_UNKNOWN) || to->kind == NAME_LINK)
+		d->names.epoch++; /* a directory may hold links */
 	if (from->kind == NAME_DIRECTORY)
 		places_move(&d->places, &d->names, from, to);
 	names_move(&d->names, from, to, exchange);

@@ -31,7 +31,7 @@ struct space *elsewhere_space(struct drain *d, uint32_t number, uint32_t pid, ui
 	bool changed;
 	struct space *space = spaces_get(&d->spaces, number, pid, events, &changed);
 
-	d->epoch += changed;
+	d->names.epoch += changed;
 	return space;
 }
 
@@ -67,9 +67,9 @@ static void follow_path(struct drain *d, const struct place *place, const char *
 
 bool elsewhere_path(struct drain *d, const struct place *place, const char *text, size_t length, bool follow, uint32_t *string, struct name **name)
 {
-	struct elsewhere now = {.epoch = d->epoch}, *known = slot_of(d, place, text, length, follow, &now.key);
+	struct elsewhere now = {.epoch = d->names.epoch}, *known = slot_of(d, place, text, length, follow, &now.key);
 
-	if (!known || known->key != now.key || known->epoch != d->epoch) {
+	if (!known || known->key != now.key || known->epoch != d->names.epoch) {
 		follow_path(d, place, text, length, follow, &now);
 		if (known)
 			*known = now;

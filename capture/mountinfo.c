@@ -61,6 +61,7 @@ static bool parse(char *line, struct mountinfo_entry *entry)
 		return false;
 	entry->options[strcspn(entry->options, "\n")] = 0;
 	unescape(entry->path);
+	entry->path_bytes = strcmp(entry->path, "/") ? strlen(entry->path) : 0;
 	unescape(entry->root);
 	unescape(entry->source);
 	entry->pseudo = is_pseudo(entry->type);
@@ -111,10 +112,8 @@ const struct mountinfo_entry *mountinfo_of(const struct mountinfo *mounts, const
 
 	/* The last one mounted on a place covers the others. */
 	for (size_t i = 0; i < mounts->n; i++) {
-		size_t n = strlen(mounts->entry[i].path);
+		size_t n = mounts->entry[i].path_bytes;
 
-		if (n == 1)
-			n = 0; /* "/" */
 		if (n <= length && n >= best_length && !memcmp(path, mounts->entry[i].path, n) && (n == length || path[n] == '/')) {
 			best = &mounts->entry[i];
 			best_length = n;

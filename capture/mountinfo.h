@@ -8,6 +8,7 @@
 struct mountinfo {
 	struct mountinfo_entry {
 		char *path, *type, *source, *options, *root;
+		size_t path_bytes; /* 0 for the root */
 		uint64_t dev; /* major << 20 | minor */
 		bool pseudo;  /* no storage behind it: never recorded */
 		bool makes_devs; /* its files may have an st_dev of their own */

@@ -25,11 +25,24 @@ struct name {
 	char text[];
 };
 
+enum { NAMES_WAYS = 256 };
+
 struct names {
 	struct trace_writer *writer;
 	struct files *files;
 	struct name **chain;
 	size_t count, room;
+	struct name *root;
+	struct names_chunk *chunk; /* where names live; the newest first */
+	size_t chunk_left;
+	/* A symbolic link has come, gone or moved: what paths lead to may have changed. Who does that to a name raises it. */
+	uint32_t epoch;
+	struct names_way { /* follow.c: where the text of a directory led in that epoch */
+		char *text;
+		size_t length;
+		struct name *directory;
+		uint32_t epoch;
+	} way[NAMES_WAYS];
 	/* The caller keeps these: when the call ended that leads here (since the start), and when the recording started by the wall clock. */
 	uint64_t now_ns, start_realtime_ns;
 	const struct spaces *spaces; /* how names that are no paths of ours can be looked at */
@@ -57,6 +70,8 @@ struct name *names_resolve_in(struct names *names, const struct names_view *view
 void names_look(struct names *names, struct name *name);
 /* The same for a name that was renamed to now since, and seen under neither. */
 void names_look_moved(struct names *names, struct name *name, const struct name *now);
+/* The same for links only: whatever else stands at the end of a path, the call itself says more about it. */
+void names_peek(struct names *names, const struct name *directory, struct name *name);
 /* Tells the trace what is in a directory, once: somebody has read it. Late, like names_look; huge ones in part. */
 void names_list(struct names *names, struct name *directory);
 /* String id of the text, 0 for NULL. */
