@@ -19,30 +19,9 @@ record() { # NAME COMMAND...: $dir/NAME.iotrace
 if [ $# = 0 ]; then
 	[ "$(id -u)" = 0 ] || { echo "recording needs root; give traces as arguments instead"; exit 77; }
 	[ -r /sys/kernel/btf/vmlinux ] || { echo "this kernel has no type information (BTF); give traces as arguments instead"; exit 77; }
-	cat >"$dir/git.sh" <<-'EOF'
-		git init -q g && cd g && git config user.email a@b && git config user.name a
-		mkdir -p $(seq -f d%g 1 40)
-		for i in 1 2 3 4 5 6; do
-			for d in d*; do for f in 1 2 3 4 5 6 7 8; do echo "$i $d $f" >>"$d/$f"; done; done
-			git add -A && git commit -qm "$i" && git status >/dev/null && git log -p >/dev/null
-		done
-		git checkout -q HEAD~3 && git repack -qad && git gc -q && git fsck >/dev/null 2>&1
-	EOF
-	cat >"$dir/sqlite.sh" <<-'EOF'
-		echo 'CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT);' | sqlite3 s.db
-		awk 'BEGIN { for (i = 0; i < 1500; i++) printf "INSERT INTO t(a) VALUES(hex(randomblob(%d)));\nSELECT count(*) FROM t WHERE id > %d;\n", 20 + i % 500, i * 7 % 900 }' |
-			sqlite3 s.db >/dev/null
-		echo 'VACUUM;' | sqlite3 s.db
-	EOF
-	cat >"$dir/tar.sh" <<-'EOF'
-		tar cf a.tar -C /usr/share/doc . && mkdir x && tar xf a.tar -C x && tar df a.tar -C x && find x -type f | wc -l && rm -r x
-	EOF
-	cat >"$dir/fio.sh" <<-'EOF'
-		fio --name=a --size=64m --rw=randrw --bs=4k --io_size=64m --ioengine=psync --fsync=32 --output=/dev/null
-	EOF
 	for name in git sqlite tar fio; do
 		mkdir "$dir/$name"
-		record "$name" env -C "$dir/$name" sh -e "$dir/$name.sh"
+		record "$name" env -C "$dir/$name" sh -e "$PWD/tests/bench/mix/$name.sh"
 		rm -rf "${dir:?}/$name"
 	done
 	set -- "$dir/git.iotrace" "$dir/sqlite.iotrace" "$dir/tar.iotrace" "$dir/fio.iotrace"
