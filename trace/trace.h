@@ -250,8 +250,16 @@ int trace_writer_content(struct trace_writer *w, const struct trace_content *con
 int trace_writer_hole(struct trace_writer *w, const struct trace_hole *hole);
 /* Ends the current block now, so that all of it reaches the file. */
 int trace_writer_flush(struct trace_writer *w);
+/* In the file, without what is pending. */
 uint64_t trace_writer_bytes(const struct trace_writer *w);
-/* Writes trailer (counters of the recording; may be NULL) and index, syncs, frees. 0 or the first error. */
+/* The first error, 0: none. */
+int trace_writer_error(const struct trace_writer *w);
+/* Events that were given and, since there was an error, will not be in the file. */
+uint64_t trace_writer_refused(const struct trace_writer *w);
+/*
+ * Writes trailer (counters of the recording; may be NULL) and index, syncs, frees. 0 or the first error. After -ENOSPC or -EDQUOT the
+ * file is whole: room for its end was kept, and the events that found none are told in it as lost.
+ */
 int trace_writer_close(struct trace_writer *w, const json_t *trailer);
 
 /* ---- reading --------------------------------------------------------------------------------------------------------------- */

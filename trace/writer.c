@@ -22,13 +22,39 @@ struct trace_writer {
 	struct encode encode;
 	struct encode_column index[TRACE_COLUMNS];
 	uint64_t indexed_offset;
+	bool room_kept;
+	uint64_t refused, refused_ns; /* events given after an error, and the end of the last of them */
 };
 
 enum {
 	INDEX_ENTRY_MAX = 5 * TRACE_VARINT_MAX,
 	LOOK_EVERY = 32,      /* with a limit: records between two looks at the pending size */
 	LIMIT_RESERVE = 8192, /* what a trace with a limit keeps free for LOOK_EVERY records, index and trailer */
+	DISK_RESERVE = 65536, /* what is kept free on the disk for the last losses, trailer and end */
 };
+
+static size_t index_bytes(const struct trace_writer *w)
+{
+	return (size_t)(w->index[TRACE_COL_INDEX].at - w->index[TRACE_COL_INDEX].data);
+}
+
+/*
+ * Room on the disk for so many bytes and for ending the file behind them. Where room cannot be kept (a pipe, some file systems), a full disk
+ * costs the end of the file.
+ */
+static int keep_room(struct trace_writer *w, size_t bytes)
+{
+	if (!fallocate(w->fd, FALLOC_FL_KEEP_SIZE, (off_t)w->bytes, (off_t)(bytes + index_bytes(w) + DISK_RESERVE))) {
+		w->room_kept = true; /* given back at the end */
+		return 0;
+	}
+	return errno == ENOSPC || errno == EDQUOT ? -errno : 0;
+}
+
+static bool is_full(int rc)
+{
+	return rc == -ENOSPC || rc == -EDQUOT;
+}
 
 static int write_all(int fd, const void *data, size_t n)
 {
@@ -149,7 +175,7 @@ struct trace_writer *trace_writer_open(const char *path, const json_t *header, c
 static int add_to_index(struct trace_writer *w, const struct trace_frame *frame, uint64_t offset)
 {
 	struct encode_column *c = &w->index[TRACE_COL_INDEX];
-	size_t used = (size_t)(c->at - c->data);
+	size_t used = index_bytes(w);
 
 	if (used + INDEX_ENTRY_MAX > c->room) {
 		size_t room = c->room ? 2 * c->room : 4096;
@@ -181,6 +207,8 @@ static int flush(struct trace_writer *w)
 		return 0;
 	rc = encode_finish(&w->encode, w->level, &frame, &payload);
 	if (!rc)
+		rc = keep_room(w, sizeof(frame) + frame.stored_bytes);
+	if (!rc)
 		rc = append_frame(w, &frame, payload);
 	if (!rc)
 		rc = add_to_index(w, &frame, w->bytes - sizeof(frame) - frame.stored_bytes);
@@ -198,7 +226,7 @@ static int flush(struct trace_writer *w)
 /* With a limit: nothing that is pending may take the file beyond it, even when it does not compress at all. */
 static int keep_limit(struct trace_writer *w)
 {
-	uint64_t index = (uint64_t)(w->index[TRACE_COL_INDEX].at - w->index[TRACE_COL_INDEX].data) + LIMIT_RESERVE;
+	uint64_t index = index_bytes(w) + LIMIT_RESERVE;
 	int rc;
 
 	w->until_look = LOOK_EVERY;
@@ -321,8 +349,11 @@ int trace_writer_event(struct trace_writer *w, const struct trace_event *event)
 	int rc = before_record(w);
 	bool valid;
 
-	if (rc)
+	if (rc) {
+		w->refused++;
+		w->refused_ns = event->begin_ns + event->duration_ns;
 		return rc;
+	}
 	/* Without branches: which members an operation has changes from event to event. */
 	valid = (op->name != NULL) & (event->thread != 0) & (event->thread <= p->threads) &
 		(!(op->fields & TRACE_F_FILE) | (event->file <= p->files)) & (!(op->fields & TRACE_F_FILE2) | (event->file2 <= p->files)) &
@@ -342,6 +373,44 @@ int trace_writer_flush(struct trace_writer *w)
 uint64_t trace_writer_bytes(const struct trace_writer *w)
 {
 	return w->bytes;
+}
+
+int trace_writer_error(const struct trace_writer *w)
+{
+	return w->error;
+}
+
+uint64_t trace_writer_refused(const struct trace_writer *w)
+{
+	return w->refused + (w->error ? w->encode.events : 0);
+}
+
+/* The disk is full: one last small block says what did not fit; there is room for it. */
+static int tell_refused(struct trace_writer *w)
+{
+	struct encode *e = &w->encode;
+	struct trace_frame frame = {.tag = TRACE_TAG_BLOCK, .strings = w->strings_written, .files = w->files_written,
+				    .threads = w->threads_written, .events_before = w->events};
+	struct trace_loss loss = {.count = trace_writer_refused(w) + e->lost - w->lost,
+				  .first_ns = e->events ? e->first_ns : w->refused_ns,
+				  .last_ns = w->refused_ns > e->last_ns ? w->refused_ns : e->last_ns,
+				  .cause = TRACE_LOSS_OTHER};
+	const uint8_t *payload;
+	int rc;
+
+	if (!loss.count)
+		return 0;
+	encode_begin(e, w->strings_written);
+	e->lost = w->lost;
+	rc = encode_definition(e, TRACE_LOSS, &loss);
+	if (!rc)
+		rc = encode_finish(e, w->level, &frame, &payload);
+	if (!rc)
+		rc = append_frame(w, &frame, payload);
+	if (!rc)
+		rc = add_to_index(w, &frame, w->bytes - sizeof(frame) - frame.stored_bytes);
+	w->lost = frame.lost;
+	return rc;
 }
 
 static int write_end(struct trace_writer *w, const json_t *trailer)
@@ -377,11 +446,17 @@ int trace_writer_close(struct trace_writer *w, const json_t *trailer)
 	/* After an error what is pending is given up, but the file is ended all the same: its whole blocks are good. */
 	if (!rc)
 		rc = flush(w);
+	if (is_full(rc)) {
+		w->error = rc;
+		tell_refused(w);
+	}
 	if (rc != -EIO) {
 		int end = write_end(w, trailer);
 
 		rc = rc ? rc : end;
 	}
+	if (w->room_kept && ftruncate(w->fd, (off_t)w->bytes) && !rc)
+		rc = -errno;
 	/* A pipe or a character device cannot be synced, which is no error. */
 	if (fsync(w->fd) && !rc && errno != EINVAL && errno != EROFS)
 		rc = -errno;
