@@ -15,14 +15,21 @@ void progress_start(struct progress *p, const char *what, uint64_t total)
 	p->shown_ns = p->started_ns;
 }
 
-void progress_update(struct progress *p, uint64_t done, const char *fmt, ...)
+bool progress_due(const struct progress *p)
 {
 	uint64_t now = clock_now_ns(), every = p->terminal ? SECOND / 10 : 60 * SECOND;
+
+	return now - p->shown_ns >= every && now - p->started_ns >= SECOND;
+}
+
+void progress_update(struct progress *p, uint64_t done, const char *fmt, ...)
+{
+	uint64_t now = clock_now_ns();
 	char text[160], line[256];
 	va_list ap;
 	int n;
 
-	if (now - p->shown_ns < every || now - p->started_ns < SECOND)
+	if (!progress_due(p))
 		return;
 	p->shown_ns = now;
 	p->visible = 1;
@@ -37,7 +44,7 @@ void progress_update(struct progress *p, uint64_t done, const char *fmt, ...)
 		n += snprintf(line + n, sizeof(line) - (size_t)n, "%llu/%llu (%.0f %%), ETA %llu:%02llu, ", (unsigned long long)done,
 			      (unsigned long long)p->total, 100.0 * (double)done / (double)p->total,
 			      (unsigned long long)left_s / 60, (unsigned long long)left_s % 60);
-	} else {
+	} else if (done) {
 		n += snprintf(line + n, sizeof(line) - (size_t)n, "%llu, ", (unsigned long long)done);
 	}
 	dprintf(STDERR_FILENO, "%.*s%s%s", n, line, text, p->terminal ? "\033[K" : "\n");

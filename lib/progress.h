@@ -1,4 +1,5 @@
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -17,5 +18,7 @@ struct progress {
 };
 
 void progress_start(struct progress *p, const char *what, uint64_t total);
+/* Would progress_update show anything now? For numbers that cost something to find. */
+bool progress_due(const struct progress *p);
 void progress_update(struct progress *p, uint64_t done, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void progress_finish(struct progress *p);
