@@ -20,6 +20,17 @@ void async_release(struct async *async)
 	memset(async, 0, sizeof(*async));
 }
 
+void async_move(struct async *to, struct async *from)
+{
+	free(to->pending);
+	to->pending = from->pending;
+	to->used = from->used;
+	to->room = from->room;
+	to->unmatched = from->unmatched;
+	from->pending = NULL;
+	from->used = 0;
+}
+
 static size_t place_of(const struct async *async, uint32_t pid, uint64_t key)
 {
 	return ((key ^ (uint64_t)pid << 48) * 0x9e3779b97f4a7c15ULL >> 32) & (async->room - 1);

@@ -17,4 +17,6 @@ struct async {
 
 int async_init(struct async *async);
 void async_record(struct drain *d, const struct rec_async *record);
+/* Requests under way go to another trace; contexts are numbered anew there. */
+void async_move(struct async *to, struct async *from);
 void async_release(struct async *async);

@@ -1,4 +1,6 @@
+#include <asm/unistd.h>
 #include <errno.h>
+#include <linux/membarrier.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +15,7 @@
 #include "capture/filter.h"
 #include "capture/header.h"
 #include "capture/opened.h"
+#include "capture/output.h"
 #include "capture/rings.h"
 #include "capture/turn.h"
 #include "lib/clock.h"
@@ -29,10 +32,12 @@
 #define POLL_NS 10000000ULL /* the first pause between visits to the rings */
 #define HOLD_NS 5000000ULL  /* how long a record waits for those of other processors */
 #define SECOND_NS 1000000000ULL
+#define CATCH_UP_NS (POLL_NS / 4)
+#define SETTLE_TRIES 500 /* of a millisecond */
 #define RING_DEFAULT (16ULL << 20)
 
 static struct {
-	const char *out;
+	const char *out, *rotate;
 	struct filter_options filter;
 	uint64_t duration_ns, max_bytes, ring_bytes;
 	bool no_latency, wakeups, mmap_faults, cache, content;
@@ -44,23 +49,27 @@ struct recording {
 	struct rings rings;
 	struct drain drain;
 	struct tracee child;
+	struct output out;
 	struct trace_writer *writer;
 	char *const *command;
 	const char *ended_by;
 	uint64_t start_ns, looked_ns;
 	bool uncovered; /* said so */
 	uint64_t cpu_ns; /* this process's, when the recording began */
+	uint64_t asked_ns; /* after the recorded processes */
+	struct {
+		uint64_t at_ns, cpu_ns, events;
+	} shown; /* the status line before */
 	int error; /* the writer's */
 };
 
 /* Every second: what was drained is written, skipped events are told, and processors that came get a ring. */
 static void look_after(struct recording *r, uint64_t now_ns)
 {
-	int rc = trace_writer_flush(r->writer);
+	int rc;
 
-	if (rc && !r->error)
-		r->error = rc;
-	drain_skips(&r->drain, now_ns);
+	drain_account(&r->drain, now_ns);
+	trace_writer_flush(r->writer);
 	rc = recorder_cover(&r->recorder);
 	if (rc < 0 && !r->uncovered) {
 		warn("no ring for a processor that came later: %s; what happens there is counted as lost", strerror(-rc));
@@ -75,39 +84,15 @@ static void drain_until(struct recording *r, uint64_t until_ns)
 	uint64_t now = clock_now_ns();
 
 	rings_drain(&r->rings, until_ns, drain_record, &r->drain);
+	effects_catch_up(&r->drain, CATCH_UP_NS);
 	if (now - r->looked_ns > SECOND_NS)
 		look_after(r, now);
+	r->error = trace_writer_error(r->writer);
 }
 
-static void record(struct recording *r)
+static bool disk_full(const struct recording *r)
 {
-	uint64_t end_ns = opt.duration_ns ? r->start_ns + opt.duration_ns : UINT64_MAX, pause_ns = POLL_NS;
-	struct progress progress;
-
-	progress_start(&progress, "capture", 0);
-	r->cpu_ns = clock_cpu_ns();
-	for (;;) {
-		uint64_t now = clock_now_ns();
-
-		pause_ns = turn_pause_ns(pause_ns, rings_fill(&r->rings));
-		drain_until(r, now - HOLD_NS);
-		progress_update(&progress, 0, "%llu events, %llu lost, %.1f MiB", (unsigned long long)r->drain.events,
-				(unsigned long long)r->drain.lost, (double)trace_writer_bytes(r->writer) / (1 << 20));
-		if (r->error)
-			r->ended_by = r->error == -EFBIG ? "size" : "error";
-		else if (opt.max_bytes && trace_writer_bytes(r->writer) >= opt.max_bytes)
-			r->ended_by = "size";
-		else if (stop_requested())
-			r->ended_by = "signal";
-		else if (r->command && tracee_ended(&r->child))
-			r->ended_by = "command";
-		else if (now >= end_ns)
-			r->ended_by = "duration";
-		if (r->ended_by)
-			break;
-		clock_sleep_ns(end_ns - now < pause_ns ? end_ns - now : pause_ns);
-	}
-	progress_finish(&progress);
+	return r->error == -ENOSPC || r->error == -EDQUOT;
 }
 
 /* The command of a recording that ends before it is ended too, with the signal that ended us. */
@@ -117,16 +102,137 @@ static void end_command(struct recording *r)
 		warn("the command (process %d) does not end; it runs on, unrecorded", (int)r->child.pid);
 }
 
-static int open_trace(struct recording *r)
+/* The next file of the recording, the first or another. */
+static int open_trace(struct recording *r, uint64_t start_ns)
 {
-	struct trace_writer_options options = {.max_bytes = opt.max_bytes};
-	json_t *header = header_make(&r->config, (const char *const *)r->command, r->start_ns);
+	json_t *header = header_make(&r->config, (const char *const *)r->command, start_ns);
+	struct trace_writer *writer;
 
-	r->writer = trace_writer_open(opt.out, header, &options);
+	if (r->out.rotate_bytes)
+		json_object_set_new(header, "part", json_integer(r->out.part + 1));
+	writer = output_open(&r->out, header, opt.max_bytes);
 	json_decref(header);
-	if (!r->writer)
-		return fail(EXIT_FAILED, "cannot write %s: %s", opt.out, strerror(errno));
+	if (!writer)
+		return fail(EXIT_FAILED, "cannot write %s: %s", r->out.current, strerror(errno));
+	r->writer = writer;
 	return EXIT_DONE;
+}
+
+/* The recording's own writing would be seen in the latencies of what it records. */
+static void warn_of_own_writing(const struct recording *r)
+{
+	const struct mountinfo_entry *mount = output_mount(&r->out, &r->drain.mounts);
+	bool recorded = mount && !mount->pseudo;
+
+	if (recorded && (r->config.filters & FILTER_DEV)) {
+		recorded = false;
+		for (uint32_t i = 0; i < r->config.dev_count; i++)
+			recorded |= r->config.dev[i] == mount->dev;
+	}
+	if (recorded && !r->command)
+		warn("%s is on a file system that is recorded (%s on %s): writing it slows down what is measured; better put it elsewhere",
+		     opt.out, mount->type, mount->path);
+}
+
+static json_t *make_trailer(const struct recording *r, const char *why, uint64_t now_ns)
+{
+	json_t *trailer = trailer_make(&r->drain, why, now_ns);
+
+	json_object_set_new(trailer, "recorder_cpu_ns", json_integer((json_int_t)(clock_cpu_ns() - r->cpu_ns)));
+	return trailer;
+}
+
+/*
+ * The next file begins: a recording of its own, as if it had been started at this moment, but no event falls between the two. The kernel
+ * announces again what it had announced to the one before, and the open descriptors are told.
+ */
+static int rotate(struct recording *r)
+{
+	struct trace_writer *old = r->writer;
+	uint64_t now, descriptors;
+	json_t *trailer;
+	int rc;
+
+	now = clock_now_ns();
+	recorder_announce_again(&r->recorder);
+	drain_until(r, now);
+	drain_account(&r->drain, now);
+	state_end(&r->drain.state, &r->drain.names, now - r->drain.start_ns);
+	rc = open_trace(r, now);
+	if (rc)
+		return rc;
+	trailer = make_trailer(r, "rotation", now);
+	if (drain_renew(&r->drain, r->writer, now)) {
+		output_close(&r->out, r->writer, NULL);
+		r->writer = old;
+		json_decref(trailer);
+		return fail(EXIT_FAILED, "cannot record on: out of memory");
+	}
+	if (opened_tell(&r->drain, &descriptors))
+		warn("%s: the open descriptors could not be listed", r->out.current);
+	output_close(&r->out, old, trailer);
+	return EXIT_DONE;
+}
+
+/* What ends the recording now, NULL: nothing. */
+static const char *reason_to_end(struct recording *r, uint64_t now, uint64_t end_ns)
+{
+	if (r->error)
+		return r->error == -EFBIG ? "size" : disk_full(r) ? "space" : "error";
+	if (opt.max_bytes && trace_writer_bytes(r->writer) >= opt.max_bytes)
+		return "size";
+	if (stop_requested())
+		return "signal";
+	if (r->command && tracee_ended(&r->child))
+		return "command";
+	if (now >= end_ns)
+		return "duration";
+	if (now < r->asked_ns + SECOND_NS)
+		return NULL;
+	r->asked_ns = now;
+	return opt.filter.pid.n && !r->command && !filter_alive(&opt.filter, &r->recorder) ? "process" : NULL;
+}
+
+/* One line on a terminal, unless the recorded command may be using it. */
+static void show_status(struct recording *r, struct progress *progress)
+{
+	uint64_t now = clock_now_ns(), cpu_ns = clock_cpu_ns();
+	double seconds = (double)(now - r->shown.at_ns) / 1e9;
+
+	progress_update(progress, 0, "%llu events, %.0f/s, %llu lost, %.1f MiB, own CPU %.1f %%", (unsigned long long)r->drain.events,
+			(double)(r->drain.events - r->shown.events) / seconds, (unsigned long long)r->drain.lost,
+			(double)(r->out.bytes_before + trace_writer_bytes(r->writer)) / (1 << 20),
+			(double)(cpu_ns - r->shown.cpu_ns) / seconds / 1e7);
+	r->shown.at_ns = now;
+	r->shown.cpu_ns = cpu_ns;
+	r->shown.events = r->drain.events;
+}
+
+static int record(struct recording *r)
+{
+	uint64_t end_ns = opt.duration_ns ? r->start_ns + opt.duration_ns : UINT64_MAX, pause_ns = POLL_NS;
+	struct progress progress;
+	int rc = EXIT_DONE;
+
+	progress_start(&progress, "capture", 0);
+	r->cpu_ns = r->shown.cpu_ns = clock_cpu_ns();
+	r->shown.at_ns = clock_now_ns();
+	while (!rc) {
+		uint64_t now = clock_now_ns();
+
+		pause_ns = turn_pause_ns(pause_ns, rings_fill(&r->rings));
+		drain_until(r, now - HOLD_NS);
+		r->ended_by = reason_to_end(r, now, end_ns);
+		if (r->ended_by)
+			break;
+		if (r->out.rotate_bytes && trace_writer_bytes(r->writer) >= r->out.rotate_bytes)
+			rc = rotate(r);
+		if (!r->command && progress_due(&progress))
+			show_status(r, &progress);
+		clock_sleep_ns(end_ns - now < pause_ns ? end_ns - now : pause_ns);
+	}
+	progress_finish(&progress);
+	return rc;
 }
 
 /* Hooks on, and proof that every one of them fires. */
@@ -163,7 +269,7 @@ static int prepare(struct recording *r)
 	if (rc)
 		return fail(EXIT_FAILED, "cannot record: %s", why);
 	r->start_ns = clock_now_ns();
-	rc = open_trace(r);
+	rc = open_trace(r, r->start_ns);
 	if (rc)
 		return rc;
 	if (drain_init(&r->drain, r->writer, &r->recorder, r->start_ns) || rings_init(&r->rings, &r->recorder))
@@ -179,34 +285,56 @@ static int prepare(struct recording *r)
 	if (rc)
 		return rc;
 	filter_start(&opt.filter, &r->recorder, &r->drain); /* what was forked in between */
+	if (opt.filter.pid.n && !r->command && !filter_alive(&opt.filter, &r->recorder)) {
+		unlink(r->out.current);
+		return fail(EXIT_FAILED, "--pid %s: the process has ended before the recording began", opt.filter.pid.item[0]);
+	}
 	rc = opened_tell(&r->drain, &descriptors);
 	if (rc)
 		return fail(EXIT_FAILED, "cannot list the open descriptors: %s", strerror(-rc));
 	return EXIT_DONE;
 }
 
+/* A hook that runs at this moment ends; on a virtual machine its processor may be away for a while in the middle of it. */
+static void settle(struct recording *r)
+{
+	struct timespec moment = {.tv_nsec = 1000000};
+
+	syscall(__NR_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0); /* a grace period, where the kernel gives one */
+	for (int tries = 0; tries < SETTLE_TRIES; tries++) {
+		nanosleep(&moment, NULL);
+		drain_until(r, UINT64_MAX);
+		if (drain_settled(&r->drain))
+			break;
+	}
+}
+
 /* Hooks off, rings empty, losses told, trailer written. */
 static int finish(struct recording *r)
 {
-	struct timespec moment = {.tv_nsec = HOLD_NS};
 	json_t *trailer;
 	uint64_t now;
 	int rc;
 
 	recorder_detach(&r->recorder);
-	nanosleep(&moment, NULL); /* a hook that is running at this moment ends */
 	now = clock_now_ns();
-	drain_until(r, UINT64_MAX);
+	settle(r);
+	effects_catch_up(&r->drain, 100 * CATCH_UP_NS);
 	drain_finish(&r->drain, now);
-	state_end(&r->drain.state, &r->drain.names, clock_now_ns() - r->start_ns);
-	trace_writer_flush(r->writer);
-	r->cpu_ns = clock_cpu_ns() - r->cpu_ns;
-	trailer = trailer_make(&r->drain, r->ended_by ? r->ended_by : "error", now);
-	json_object_set_new(trailer, "recorder_cpu_ns", json_integer((json_int_t)r->cpu_ns));
-	rc = trace_writer_close(r->writer, trailer);
+	state_end(&r->drain.state, &r->drain.names, clock_now_ns() - r->drain.start_ns);
+	r->error = trace_writer_flush(r->writer);
+	if (disk_full(r)) {
+		r->ended_by = "space";
+		drain_refused(&r->drain);
+	}
+	trailer = make_trailer(r, r->ended_by ? r->ended_by : "error", now);
+	output_close(&r->out, r->writer, trailer);
 	r->writer = NULL;
-	json_decref(trailer);
-	if (rc && rc != -EFBIG)
+	rc = output_finish(&r->out);
+	if (disk_full(r))
+		return fail(EXIT_INCOMPLETE, "%s: %s; the recording ended there, %llu events are in it, %llu were lost", opt.out,
+			    strerror(-r->error), (unsigned long long)r->drain.events, (unsigned long long)r->drain.lost);
+	if (rc)
 		return fail(EXIT_FAILED, "cannot write %s: %s; what was written before is readable", opt.out, strerror(-rc));
 	return EXIT_DONE;
 }
@@ -223,8 +351,10 @@ static int report(struct recording *r)
 	}
 	if (r->command && (r->ended_by && !strcmp(r->ended_by, "command")))
 		return r->child.status;
-	if (isatty(STDERR_FILENO))
-		say("%llu events in %s; next: iorig trace info %s", (unsigned long long)r->drain.events, opt.out, opt.out);
+	if (r->ended_by && !strcmp(r->ended_by, "process"))
+		say("the recorded processes have ended: %llu events in %s", (unsigned long long)r->drain.events, opt.out);
+	else if (isatty(STDERR_FILENO))
+		say("%llu events in %s; next: iorig trace info %s", (unsigned long long)r->drain.events, opt.out, r->out.current);
 	return EXIT_DONE;
 }
 
@@ -238,7 +368,7 @@ static void stand_firm(void)
 
 static int run(struct recording *r)
 {
-	int rc = prepare(r);
+	int rc = prepare(r), end;
 
 	if (rc)
 		return rc;
@@ -248,12 +378,13 @@ static int run(struct recording *r)
 		if (rc)
 			return fail(rc == -ENOENT ? 127 : 126, "cannot start %s: %s", r->command[0], strerror(-rc));
 	} else {
+		warn_of_own_writing(r);
 		say("recording into %s%s", opt.out, opt.duration_ns ? "" : "; SIGINT or SIGTERM ends it");
 	}
-	record(r);
+	rc = record(r);
 	end_command(r);
-	rc = finish(r);
-	return rc ? rc : report(r);
+	end = finish(r);
+	return rc ? rc : end ? end : report(r);
 }
 
 static int capture(const struct command *cmd, int argc, char **argv)
@@ -272,6 +403,11 @@ static int capture(const struct command *cmd, int argc, char **argv)
 		return fail(EXIT_USAGE, "--ring-size must be a power of two from 4k to 1G");
 	if (opt.mmap_faults && opt.no_latency)
 		return fail(EXIT_USAGE, "--mmap-faults needs the begin of calls, to tell what they read from what mappings read: it does not go with --no-latency");
+	r.out.path = opt.out;
+	if (opt.rotate && output_parse_rotate(&r.out, opt.rotate))
+		return fail(EXIT_USAGE, "--rotate %s: a size from 64k on, and after a comma how many files are kept, is needed: 100M or 100M,5", opt.rotate);
+	if (opt.rotate && opt.max_bytes)
+		return fail(EXIT_USAGE, "--rotate and --max-size do not go together: the number of files that are kept bounds the space");
 	r.config.no_latency = opt.no_latency;
 	r.config.wakes = opt.wakeups;
 	r.config.pages = opt.mmap_faults;
@@ -288,6 +424,7 @@ static int capture(const struct command *cmd, int argc, char **argv)
 	rc = run(&r);
 	if (r.writer)
 		trace_writer_close(r.writer, NULL);
+	output_finish(&r.out);
 	tracee_release(&r.child);
 	rings_release(&r.rings);
 	drain_release(&r.drain);
@@ -304,6 +441,7 @@ static const struct option_row rows[] = {
 	{"mount", 'm', "MOUNT", OPT_LIST, &opt.filter.mount, "files on the file system mounted there"},
 	{"duration", 'd', "DUR", OPT_DURATION, &opt.duration_ns, "stop after that time (90s, 5m, 1h)"},
 	{"max-size", 0, "SIZE", OPT_SIZE, &opt.max_bytes, "stop when the trace has that size"},
+	{"rotate", 0, "SIZE[,KEEP]", OPT_STRING, &opt.rotate, "begin another file when one has that size; keep the newest KEEP"},
 	{"ring-size", 0, "SIZE", OPT_SIZE, &opt.ring_bytes, "buffer of each processor (default 16M)"},
 	{"wakeups", 0, NULL, OPT_FLAG, &opt.wakeups, "record which thread wakes which, for the order of a replay"},
 	{"mmap-faults", 0, NULL, OPT_FLAG, &opt.mmap_faults, "record access through mappings: page faults, fills of the page cache"},
@@ -314,7 +452,7 @@ static const struct option_row rows[] = {
 
 const struct command cmd_capture = {
 	.name = "capture",
-	.synopsis = "-o FILE [-p PID]... [-c COMM]... [-u UID]... [-g CGROUP]... [-m MOUNT]... [-d DUR] [--max-size SIZE] [--ring-size SIZE] "
+	.synopsis = "-o FILE [-p PID]... [-c COMM]... [-u UID]... [-g CGROUP]... [-m MOUNT]... [-d DUR] [--max-size SIZE] [--rotate SIZE[,KEEP]] [--ring-size SIZE] "
 		    "[--no-latency] [--wakeups] [--mmap-faults] [--cache] [--content] [-- CMD...]",
 	.summary = "record what programs do to their files",
 	.group = "capture",

@@ -22,7 +22,7 @@ int drain_init(struct drain *d, struct trace_writer *writer, struct recorder *re
 	memset(d, 0, sizeof(*d));
 	d->writer = writer;
 	d->recorder = recorder;
-	d->start_ns = start_ns;
+	d->start_ns = d->accounted_ns = start_ns;
 	d->cpu = calloc((size_t)recorder->cpus, sizeof(*d->cpu));
 	rc = d->cpu ? 0 : -ENOMEM;
 	rc = rc ? rc : files_init(&d->files, writer);
@@ -48,6 +48,7 @@ void drain_release(struct drain *d)
 	free(d->named);
 	free(d->elsewhere);
 	spaces_release(&d->spaces);
+	free(d->later.name);
 	mountinfo_release(&d->mounts);
 	async_release(&d->async);
 	maps_release(&d->maps);
@@ -56,6 +57,50 @@ void drain_release(struct drain *d)
 	places_release(&d->places);
 	names_release(&d->names);
 	files_release(&d->files);
+}
+
+int drain_renew(struct drain *d, struct trace_writer *writer, uint64_t start_ns)
+{
+	struct drain next;
+	int rc = drain_init(&next, writer, d->recorder, start_ns);
+
+	if (rc)
+		return rc;
+	rc = places_copy(&next.places, &d->places, &next.names);
+	if (rc) {
+		drain_release(&next);
+		return rc;
+	}
+	free(next.cpu);
+	next.cpu = d->cpu;
+	d->cpu = NULL;
+	/* Places point to their namespaces. */
+	mountinfo_release(&next.mounts);
+	spaces_release(&next.spaces);
+	next.mounts = d->mounts;
+	next.spaces = d->spaces;
+	memset(&d->mounts, 0, sizeof(d->mounts));
+	memset(&d->spaces, 0, sizeof(d->spaces));
+	state_init(&next.state, writer, d->state.cache, d->state.content);
+	next.state.left_bytes = d->state.left_bytes;
+	async_move(&next.async, &d->async);
+	next.root_pid = d->root_pid;
+	next.root_ended = d->root_ended;
+	next.wakes_known_only = d->wakes_known_only;
+	next.only = d->only;
+	next.test = d->test;
+	next.drained = d->drained;
+	next.events = d->events;
+	next.filtered = d->filtered;
+	next.lost = d->lost;
+	next.told_skipped = d->told_skipped;
+	next.told_other = d->told_other;
+	next.accounted_ns = d->accounted_ns;
+	drain_release(d);
+	*d = next;
+	d->names.files = &d->files;
+	d->names.spaces = &d->spaces;
+	return 0;
 }
 
 static uint64_t since_start(const struct drain *d, uint64_t ns)
@@ -576,18 +621,32 @@ void drain_record(const struct rec_head *record, uint32_t bytes, uint32_t cpu, v
 	}
 }
 
-void drain_skips(struct drain *d, uint64_t now_ns)
+void drain_account(struct drain *d, uint64_t now_ns)
 {
-	uint64_t skipped = recorder_skipped(d->recorder);
+	uint64_t skipped = recorder_skipped(d->recorder), other = 0;
 
-	lose(d, skipped - d->skipped, d->skips_asked_ns ? d->skips_asked_ns : d->start_ns, now_ns, TRACE_LOSS_SKIPPED, 0);
-	d->skipped = skipped;
-	d->skips_asked_ns = now_ns;
+	for (int cpu = 0; cpu < d->recorder->cpus; cpu++) {
+		const volatile struct counters *c = &d->recorder->counters[cpu];
+
+		other += c->compat + c->tasks_dropped + c->async_unknown + c->wakes_dropped + c->faults_unresolved;
+	}
+	lose(d, skipped - d->told_skipped, d->accounted_ns, now_ns, TRACE_LOSS_SKIPPED, 0);
+	lose(d, other - d->told_other, d->accounted_ns, now_ns, TRACE_LOSS_OTHER, 0);
+	d->told_skipped = skipped;
+	d->told_other = other;
+	d->accounted_ns = now_ns;
+}
+
+bool drain_settled(const struct drain *d)
+{
+	struct totals t;
+
+	totals_read(d->recorder, &t);
+	return t.all_emitted <= d->drained && t.all_seen <= t.all_emitted + t.all_filtered + t.all_dropped;
 }
 
 void drain_finish(struct drain *d, uint64_t now_ns)
 {
-	uint64_t compat = 0, tasks = 0;
 	struct totals t;
 
 	for (int cpu = 0; cpu < d->recorder->cpus; cpu++) {
@@ -596,8 +655,6 @@ void drain_finish(struct drain *d, uint64_t now_ns)
 
 		lose(d, (uint32_t)c->events - at->next_seq, at->last_ns ? at->last_ns : d->start_ns, now_ns, TRACE_LOSS_RING_FULL, (uint32_t)cpu);
 		at->next_seq = (uint32_t)c->events;
-		compat += c->compat;
-		tasks += c->tasks_dropped + c->async_unknown + c->wakes_dropped + c->faults_unresolved;
 	}
 	/* What the kernel says it wrote has come out of the rings, and what it saw has gone one of three ways. */
 	totals_read(d->recorder, &t);
@@ -605,6 +662,13 @@ void drain_finish(struct drain *d, uint64_t now_ns)
 		lose(d, t.all_emitted - d->drained, d->start_ns, now_ns, TRACE_LOSS_OTHER, 0);
 	if (t.all_seen > t.all_emitted + t.all_filtered + t.all_dropped)
 		lose(d, t.all_seen - t.all_emitted - t.all_filtered - t.all_dropped, d->start_ns, now_ns, TRACE_LOSS_OTHER, 0);
-	drain_skips(d, now_ns);
-	lose(d, compat + tasks, d->start_ns, now_ns, TRACE_LOSS_OTHER, 0);
+	drain_account(d, now_ns);
+}
+
+void drain_refused(struct drain *d)
+{
+	uint64_t refused = trace_writer_refused(d->writer);
+
+	d->lost += refused;
+	d->events -= refused < d->events ? refused : d->events;
 }

@@ -50,25 +50,38 @@ struct drain {
 		uint64_t dev[FILTER_MAX];
 		uint32_t n;
 	} only; /* --mount: calls on paths elsewhere are dropped here; those on descriptors in the kernel */
+	struct {
+		struct name **name;
+		size_t n, room;
+	} later; /* directories that were read, and are still to be listed */
 	struct selftest test; /* its records are not for the trace */
 	uint64_t drained;  /* records of calls that came out of the rings */
 	uint64_t events;   /* written */
 	uint64_t filtered; /* of those that the kernel emitted: paths on pseudo file systems, mappings of nothing */
 	uint64_t lost;	   /* told to the trace as lost */
-	uint64_t skipped, skips_asked_ns;
+	uint64_t told_skipped, told_other, accounted_ns; /* drain_account's */
 	int error;	   /* the writer's */
 	char text[2][2 * STRING_MAX + 2];
 };
 
 int drain_init(struct drain *d, struct trace_writer *writer, struct recorder *recorder, uint64_t start_ns);
+/*
+ * The recording goes on in another trace, which knows nothing of the one before: all that was told is told again when it is seen again. What
+ * only the kernel and this program know (places, requests under way, counters) stays. 0 or -ENOMEM, and nothing has changed.
+ */
+int drain_renew(struct drain *d, struct trace_writer *writer, uint64_t start_ns);
 /* For rings_drain: data is the struct drain. */
 void drain_record(const struct rec_head *record, uint32_t bytes, uint32_t cpu, void *data);
 /* Is that path on a file system that is not recorded? */
 bool drain_unwanted(const struct drain *d, const struct mountinfo *mounts, const char *path, size_t length);
 /* A file that was announced: its id, 0 when it is none for the trace. */
 uint32_t drain_file(struct drain *d, const struct rec_file *file, uint32_t bytes);
-/* Asks for events that the kernel skipped since the last time (the program was running on that processor already) and tells them as lost. */
-void drain_skips(struct drain *d, uint64_t now_ns);
+/* Tells what the kernel side counts as lost beside the rings since it was asked last: a recorder that is killed has told it nearly all. */
+void drain_account(struct drain *d, uint64_t now_ns);
+/* The hooks are off: has all that they have begun come out of the rings? */
+bool drain_settled(const struct drain *d);
+/* The writer has refused events: they are lost. Once, when all were given. */
+void drain_refused(struct drain *d);
 /* Everything was drained and the hooks are off: losses at the end of each CPU's sequence. */
 void drain_finish(struct drain *d, uint64_t now_ns);
 void drain_release(struct drain *d);
@@ -84,6 +97,8 @@ struct drained {
 	uint64_t arg[6];
 };
 
+/* What had to wait because the drainer was behind: some of it, for about that long. */
+void effects_catch_up(struct drain *d, uint64_t budget_ns);
 void effects_apply(struct drain *d, struct drained *e);
 /* Remembers that the file with that id was announced under that name. */
 void effects_named(struct drain *d, uint32_t file, struct name *name);

@@ -8,11 +8,14 @@
 
 #include "capture/calls.h"
 #include "capture/drain.h"
+#include "lib/clock.h"
 
 /*
  * What a call that ended did to names, mappings and threads. Names are followed only as far as calls tell; where they are silent (the target of
  * an unlink that nobody ever looked at), the trace says what follows from the call's success.
  */
+
+#define BEHIND_NS 100000000ULL
 
 #ifndef RENAME_EXCHANGE
 #define RENAME_EXCHANGE 2
@@ -200,13 +203,42 @@ struct name *effects_name_of(const struct drain *d, uint32_t file)
 	return name && name->file == file ? name : NULL;
 }
 
-/* A directory was read: a replay finds as much in it when it knows what was there. */
+static void list_later(struct drain *d, struct name *directory)
+{
+	if (d->later.n == d->later.room) {
+		size_t room = d->later.room ? 2 * d->later.room : 256;
+		struct name **more = realloc(d->later.name, room * sizeof(*more));
+
+		if (!more)
+			return;
+		d->later.name = more;
+		d->later.room = room;
+	}
+	d->later.name[d->later.n++] = directory;
+}
+
+/*
+ * A directory was read: a replay finds as much in it when it knows what was there. Asking for that takes far longer than an event: when the
+ * drainer is behind, it waits, for events that do not fit into the rings would be gone for good.
+ */
 static void on_list(struct drain *d, const struct drained *e)
 {
 	struct name *directory = effects_name_of(d, e->event.file);
 
-	if (directory)
+	if (!directory || directory->listed)
+		return;
+	if (clock_now_ns() - e->record->head.end_ns < BEHIND_NS)
 		names_list(&d->names, directory);
+	else
+		list_later(d, directory);
+}
+
+void effects_catch_up(struct drain *d, uint64_t budget_ns)
+{
+	uint64_t end_ns = d->later.n ? clock_now_ns() + budget_ns : 0;
+
+	while (d->later.n && clock_now_ns() < end_ns)
+		names_list(&d->names, d->later.name[--d->later.n]);
 }
 
 static void on_success(struct drain *d, struct drained *e)

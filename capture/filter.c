@@ -208,21 +208,49 @@ int filter_parse(const struct filter_options *options, struct config *config, bo
 	return EXIT_DONE;
 }
 
-static uint32_t parent_of(uint32_t pid)
+/* From /proc/PID/stat: the state's letter and the parent. False: there is no such process. */
+static bool read_stat(uint32_t pid, char *state, uint32_t *parent)
 {
 	char path[64], line[512], *tail;
-	uint32_t parent = 0;
 	FILE *f;
 
 	snprintf(path, sizeof(path), "/proc/%u/stat", pid);
 	f = fopen(path, "re");
 	if (!f)
-		return 0;
+		return false;
 	tail = fgets(line, sizeof(line), f) ? strrchr(line, ')') : NULL;
-	if (tail && sscanf(tail + 1, " %*c %u", &parent) != 1)
-		parent = 0;
 	fclose(f);
-	return parent;
+	return tail && sscanf(tail + 1, " %c %u", state, parent) == 2;
+}
+
+static uint32_t parent_of(uint32_t pid)
+{
+	uint32_t parent;
+	char state;
+
+	return read_stat(pid, &state, &parent) ? parent : 0;
+}
+
+static bool is_running(uint32_t pid)
+{
+	uint32_t parent;
+	char state;
+
+	return read_stat(pid, &state, &parent) && state != 'Z' && state != 'X';
+}
+
+bool filter_alive(const struct filter_options *options, const struct recorder *recorder)
+{
+	const uint8_t *tracked = (const uint8_t *)recorder->tracked;
+	uint64_t pid;
+
+	for (size_t i = 0; i < options->pid.n; i++)
+		if (!parse_u64(options->pid.item[i], &pid) && is_running((uint32_t)pid))
+			return true;
+	for (const uint8_t *at = tracked; (at = memchr(at, 1, recorder->tracked_bytes - (size_t)(at - tracked))); at++)
+		if (is_running((uint32_t)(at - tracked)))
+			return true;
+	return false;
 }
 
 /* Children of recorded processes, until nothing new comes up: /proc is in the order of process ids, not of descent. */

@@ -11,5 +11,7 @@ struct filter_options {
 
 /* Turns the options into the kernel program's configuration. An exit code; the one line has been said. */
 int filter_parse(const struct filter_options *options, struct config *config, bool has_command);
+/* Is any of the processes that --pid names, or of their descendants, still running? */
+bool filter_alive(const struct filter_options *options, const struct recorder *recorder);
 /* What can only be told to a loaded program: the processes and their descendants; and to the drainer. May be called again. */
 void filter_start(const struct filter_options *options, struct recorder *recorder, struct drain *drain);

@@ -65,6 +65,18 @@ int places_set(struct places *places, const struct rec_place *key, struct name *
 	return 0;
 }
 
+int places_copy(struct places *to, const struct places *from, struct names *names)
+{
+	for (size_t i = 0; i < from->room; i++) {
+		const struct name *old = from->table[i].name;
+		struct name *name = old ? names_get(names, old->text, old->length) : NULL;
+
+		if (old && (!name || places_set(to, &from->table[i].key, name, from->table[i].space)))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 void places_move(struct places *places, struct names *names, const struct name *from, struct name *to)
 {
 	char text[PATH_MAX];

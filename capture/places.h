@@ -19,4 +19,6 @@ const struct place *places_look(const struct places *places, const struct rec_pl
 int places_set(struct places *places, const struct rec_place *key, struct name *name, struct space *space);
 /* A directory was renamed: what stood at or below from is now at or below to. Before names_move. */
 void places_move(struct places *places, struct names *names, const struct name *from, struct name *to);
+/* All places of from, by names of that table. 0 or -ENOMEM. */
+int places_copy(struct places *to, const struct places *from, struct names *names);
 void places_release(struct places *places);

@@ -327,6 +327,24 @@ uint64_t recorder_skipped(const struct recorder *r)
 	return sum;
 }
 
+void recorder_announce_again(struct recorder *r)
+{
+	enum { BATCH = 4096 };
+	struct bpf_map *map = bpf_object__find_map_by_name(r->object, "announced");
+	uint32_t entries = bpf_map__max_entries(map), *key = calloc(BATCH, sizeof(*key));
+	void *nothing = calloc(BATCH, bpf_map__value_size(map));
+
+	for (uint32_t done = 0; key && nothing && done < entries; done += BATCH) {
+		uint32_t n = entries - done < BATCH ? entries - done : BATCH;
+
+		for (uint32_t i = 0; i < n; i++)
+			key[i] = done + i;
+		bpf_map_update_batch(bpf_map__fd(map), key, nothing, &n, NULL);
+	}
+	free(key);
+	free(nothing);
+}
+
 void recorder_detach(struct recorder *r)
 {
 	for (size_t i = 0; i < RECORDER_HOOKS; i++) {

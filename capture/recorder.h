@@ -55,5 +55,7 @@ void recorder_track(struct recorder *r, uint32_t pid, bool on);
 int recorder_open_files(struct recorder *r);
 /* How often a program was skipped because it was running already on that CPU: each one is an event nobody saw. */
 uint64_t recorder_skipped(const struct recorder *r);
+/* What was announced already is announced again at its next use. */
+void recorder_announce_again(struct recorder *r);
 void recorder_detach(struct recorder *r);
 void recorder_close(struct recorder *r);

@@ -1,0 +1,132 @@
+#!/usr/bin/env bats
+# Where a recording goes, and how it ends: rotation, full disks, processes that end.
+bats_require_minimum_version 1.5.0
+
+setup() {
+	cd "$BATS_TEST_DIRNAME/../.."
+	iorig=$PWD/bin/iorig
+	. tests/events.bash
+	[ "$(id -u)" = 0 ] || skip "recording needs root"
+	[ -r /sys/kernel/btf/vmlinux ] || skip "this kernel has no type information (BTF)"
+	dir=$(mktemp -d /var/tmp/iorig-output.XXXXXX)
+	trace=$dir/t.iotrace
+	started=
+}
+
+teardown() {
+	for pid in ${started:-}; do kill "$pid" 2>/dev/null || :; done
+	[ -z "${dir:-}" ] || rm -rf "$dir"
+}
+
+# Starts a recorder and waits until it records.
+record() {
+	"$iorig" capture "$@" >"$dir/out" 2>"$dir/err" 3>&- &
+	recorder=$!
+	started="$started $recorder"
+	for i in $(seq 600); do
+		! grep -q '^iorig: recording into' "$dir/err" || return 0
+		kill -0 $recorder || break
+		sleep 0.05
+	done
+	cat "$dir/err"
+	return 1
+}
+
+@test "--rotate: every file is a trace of its own, together they hold every event" {
+	# 20000 reads of one descriptor, opened before, in four parts of time; a file opened by name in each.
+	cat >"$dir/use.sh" <<-END
+		exec 5<>$dir/held
+		for i in 1 2 3 4; do
+			build/helpers/ioloop write $dir/data 100 >/dev/null
+			echo part\$i >&5
+			cat $dir/use.sh >/dev/null
+			sleep 1.1
+		done
+	END
+	timeout 60 "$iorig" capture -o "$trace" --rotate 64k -- sh "$dir/use.sh"
+	set -- "$dir"/t.*.iotrace
+	[ $# -ge 3 ]
+	[ "$1" = "$dir/t.0001.iotrace" ]
+	parts=0
+	for part; do
+		run -0 "$iorig" trace check "$part"
+		parts=$((parts + 1))
+		[ "$("$iorig" trace info --json "$part" | jq -r '"\(.header.part) \(.complete)"')" = "$parts true" ]
+		events "$part" >>"$dir/all"
+		# No file and no base directory is unknown in a later part.
+		[ "$(events "$part" | grep -cE '^write .*file=<>|unresolved')" = 0 ]
+	done
+	[ "$parts" = $# ]
+	[ "$(grep -c "^write fd=1 .*file=<$dir/held> .*length=6" "$dir/all")" = 4 ]
+	[ "$(grep -c "^openat .*path=\"$dir/use.sh\"" "$dir/all")" = 5 ] # sh's own, and four times cat's
+	# What is open goes over: the second part begins with descriptor 5 as it stood.
+	[[ $("$iorig" trace dump "$dir/t.0002.iotrace" | grep -m1 "^fd .* fd=5 ") == *" flags=O_RDWR|O_LARGEFILE pos="[1-9]* ]]
+}
+
+@test "--rotate SIZE,KEEP keeps the newest files" {
+	cat >"$dir/use.sh" <<-END
+		for i in 1 2 3 4; do build/helpers/ioloop write $dir/data 100 >/dev/null; sleep 1.1; done
+	END
+	timeout 60 "$iorig" capture -o "$dir/plain" --rotate 64k,2 -- sh "$dir/use.sh"
+	set -- "$dir"/plain.*
+	[ $# = 2 ]
+	[ "$1" != "$dir/plain.0001" ]
+	for part; do run -0 "$iorig" trace check "$part"; done
+}
+
+@test "--rotate: usage" {
+	for bad in 1k 100M,0 100M,x ,5 lots; do
+		run -2 --separate-stderr "$iorig" capture -o "$trace" --rotate $bad -- true
+		[ "$stderr" = "iorig: --rotate $bad: a size from 64k on, and after a comma how many files are kept, is needed: 100M or 100M,5" ]
+	done
+	run -2 --separate-stderr "$iorig" capture -o "$trace" --rotate 1M --max-size 2M -- true
+	[ "$stderr" = "iorig: --rotate and --max-size do not go together: the number of files that are kept bounds the space" ]
+}
+
+@test "a full disk ends the recording: one line, exit 3, a whole trace that tells what it lacks" {
+	mkdir "$dir/small"
+	truncate -s 2M "$dir/image"
+	mkfs.ext4 -q -m 0 "$dir/image"
+	for how in "-t tmpfs -o size=300k none" "-o loop $dir/image"; do
+		run -3 --separate-stderr unshare -m sh -c "mount $how $dir/small && timeout 60 '$iorig' capture -o $dir/small/t -- find / -xdev >/dev/null; rc=\$?; cp $dir/small/t $dir/copy; exit \$rc"
+		[[ $(tail -1 <<<"$stderr") =~ ^"iorig: $dir/small/t: No space left on device; the recording ended there, "([0-9]+)" events are in it, "([0-9]+)" were lost"$ ]]
+		events=${BASH_REMATCH[1]} lost=${BASH_REMATCH[2]}
+		[ "$lost" -gt 0 ]
+		run -0 "$iorig" trace check "$dir/copy"
+		[ "$("$iorig" trace info --json "$dir/copy" | jq -r '"\(.state) \(.events) \(.lost) \(.trailer.ended_by)"')" = "whole $events $lost space" ]
+	done
+}
+
+@test "-p: the recording ends with the process and its descendants" {
+	mkfifo "$dir/go"
+	sh -c "read x <$dir/go; (sleep 1; cat $dir/err >/dev/null) & exit" 3>&- &
+	target=$!
+	started=$target
+	record -o "$trace" -p $target
+	: >"$dir/go"
+	wait $target || :
+	rc=0
+	wait $recorder || rc=$?
+	[ "$rc" = 0 ]
+	started=
+	[[ $(tail -1 "$dir/err") =~ ^"iorig: the recorded processes have ended: "[0-9]+" events in $trace"$ ]]
+	[ "$(trailer "$trace" .ended_by)" = '"process"' ]
+	[[ $(events "$trace") == *"path=\"$dir/err\""* ]] # the grandchild's
+}
+
+@test "-p of a process that is a zombie by now is refused" {
+	# The shell does not wait for its child.
+	sh -c "true & echo \$! >$dir/pid; exec sleep 20" 3>&- &
+	started=$!
+	until [ -s "$dir/pid" ] && grep -q 'State:.Z' "/proc/$(cat "$dir/pid")/status"; do sleep 0.05; done
+	run -1 --separate-stderr timeout 20 "$iorig" capture -o "$trace" -p "$(cat "$dir/pid")"
+	[[ $(tail -1 <<<"$stderr") == "iorig: --pid $(cat "$dir/pid"): the process has ended before the recording began" ]]
+	[ ! -e "$trace" ]
+}
+
+@test "a trace on a file system that is recorded is warned of" {
+	run -0 --separate-stderr "$iorig" capture -o "$trace" -d 100ms
+	[[ $stderr == "iorig: warning: $trace is on a file system that is recorded ("*"): writing it slows down what is measured; better put it elsewhere"* ]]
+	run -0 --separate-stderr "$iorig" capture -o "$trace" -m /dev/shm -d 100ms
+	[[ $stderr != *warning* ]]
+}
