@@ -7,8 +7,9 @@
 # IORIG_STRICT=1 (set in CI): a skip is a failure.
 set -eu
 cd "$(dirname "$0")/.."
-packages=
-[ "${1:-}" != long ] || packages=tests/packages-long
+packages=tests/packages
+[ "${1:-}" != long ] || packages="tests/packages tests/packages-long"
+# shellcheck disable=SC2086 # a list
 sh tests/deps.sh $packages || [ "$(id -u)" != 0 ]
 make -s -j"$(nproc)" all units
 
