@@ -17,6 +17,9 @@ static void peek_way(struct compiler *c, const struct where *w)
 void compile_touch_name(struct compiler *c, const struct where *w, bool change)
 {
 	peek_way(c, w);
+	/* The call failed because a directory on the way was not there: who makes it comes later. */
+	if (!w->directory && w->passed_n)
+		order_read_strictly(c->order, &c->model.name[w->passed[w->passed_n - 1]].resource);
 	if (!w->name)
 		return;
 	if (change) {

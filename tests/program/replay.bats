@@ -504,6 +504,18 @@ dependent() {
 	jq -e '.outcome == "failed" and .mismatch.count > 0 and (.reason | test("unexpected"))' run/run.json
 }
 
+@test "a call that fails for a missing directory comes before the directory is made" {
+	# PostgreSQL's parallel workers: both try, one makes the directory, both try again.
+	awk 'BEGIN { for (t = 1; t <= 2; t++) print "thread " t " tid=" t
+		print "0.1+0.00001 1 mkdir path=\"/d\" mode=0700"
+		for (i = 1; i <= 1000; i++) {
+			printf "%.4f+0.00001 1 openat fd=AT_FDCWD path=\"/d/%d/f\" flags=O_RDWR|O_CREAT mode=0600 = -ENOENT\n", i, i
+			printf "%.4f+0.00001 1 newfstatat path=\"/d/%d/g\" = -ENOENT\n", i + 0.1, i
+			printf "%.4f+0.00001 2 mkdir path=\"/d/%d\" mode=0700\n%.4f+0.00001 2 mknod path=\"/d/%d/g\" mode=0100600\n", i + 0.2, i, i + 0.3, i
+		} }' | build
+	for i in 1 2 3; do good; done
+}
+
 @test "calls that overlapped keep the order that their results tell" {
 	# A thousand races: thread 1 looks before thread 2 makes the file, and after thread 3 took one away; each pair overlapped.
 	awk 'BEGIN { for (t = 1; t <= 3; t++) print "thread " t " tid=" t

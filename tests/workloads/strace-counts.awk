@@ -83,6 +83,7 @@ function path_of(token) {
 	sub(/>?\(deleted\)$/, "", token)
 	sub(/>$/, "", token)
 	sub(/ \(deleted\)$/, "", token)
+	if (token ~ /\/#[0-9]+$/) return "(no name)" # made by O_TMPFILE
 	return pseudo(token) ? "" : plain(token)
 }
 

@@ -72,6 +72,7 @@ BEGIN {
 
 /^file / {
 	name[$2] = text_of("path")
+	if (name[$2] == "") name[$2] = "(no name)"
 	mode_directory[$2] = $0 ~ / mode=04/
 }
 
