@@ -4,7 +4,8 @@
 # time, since wall time on a shared machine says nothing.
 #   OPS=2000000 ROUNDS=7 tests/bench/replay.sh
 # iorig's ops per CPU-second: of the replay itself against the loop at the same time (1 is as fast as the loop; issue 4 wants 0.95, 0.93).
-# fio/iorig:  CPU of a whole process with start-up, fio's against iorig's (issue 4 wants 1.5 and more).
+# fio/iorig:  CPU of a whole process with start-up, fio's against iorig's (issue 4 wants 1.5 and more): when iorig compiles the trace, and
+#             when it has kept the plan of an earlier replay.
 set -eu
 cd "$(dirname "$0")/../.."
 command -v fio >/dev/null || { echo "fio is missing"; exit 77; }
@@ -37,7 +38,7 @@ make_iolog() { # KIND
 replay() { # KIND [WRAPPER...]
 	k=$1
 	shift
-	"$@" bin/iorig replay "$work/$k.iotrace" --root "$work/root" --prepared --cache hot -o "$work/run"
+	"$@" bin/iorig replay "$work/$k.iotrace" --root "$work/root" --prepared --cache hot --plan-cache "$plan" -o "$work/run"
 }
 
 loop_ns() { # CPU time an operation of the loop while the operations were replayed
@@ -53,18 +54,21 @@ spread() { # numbers on stdin: median and range
 for kind in random sequential fstat; do
 	make_trace "$kind"
 	rm -rf "$work/root" && mkdir "$work/root"
-	bin/iorig replay "$work/$kind.iotrace" --root "$work/root" --prepare-only
+	bin/iorig replay "$work/$kind.iotrace" --root "$work/root" --plan-cache "$work/plans" --prepare-only
 	[ "$kind" = fstat ] || make_iolog "$kind" >"$work/iolog"
-	: >"$work/loop_ratio" && : >"$work/fio_ratio" && : >"$work/own"
+	: >"$work/loop_ratio" && rm -f "$work"/fio_ratio.* && : >"$work/own"
 	for _ in $(seq "$ROUNDS"); do
+		plan=none
 		replay "$kind" "$work/loop" beside "$work/root/big" "$kind" "$OPS" "$bytes" >"$work/slices"
 		jq -r --argjson loop "$(loop_ns)" '$loop * .ops / (.self.cpu_s * 1e9)' "$work/run/run.json" >>"$work/loop_ratio"
 		jq -r .self.ns_per_op "$work/run/run.json" >>"$work/own"
 		[ "$kind" != fstat ] || continue
-		replay "$kind" "$work/loop" race fio --name=r --ioengine=psync --read_iolog="$work/iolog" --replay_no_stall=1 --invalidate=0 \
-			--output-format=terse -- | awk '{ print $1 / $2 }' >>"$work/fio_ratio"
+		for plan in none "$work/plans"; do
+			replay "$kind" "$work/loop" race fio --name=r --ioengine=psync --read_iolog="$work/iolog" --replay_no_stall=1 --invalidate=0 \
+				--output-format=terse -- | awk '{ print $1 / $2 }' >>"$work/fio_ratio.${plan##*/}"
+		done
 	done
 	printf '%-10s %d operations, %d rounds: iorig/loop %s' "$kind" "$OPS" "$ROUNDS" "$(spread <"$work/loop_ratio")"
-	[ "$kind" = fstat ] || printf ', fio/iorig %s' "$(spread <"$work/fio_ratio")"
+	[ "$kind" = fstat ] || printf ', fio/iorig %s, with a kept plan %s' "$(spread <"$work/fio_ratio.none")" "$(spread <"$work/fio_ratio.plans")"
 	printf ', own cost %s ns\n' "$(spread <"$work/own")"
 done

@@ -22,6 +22,7 @@ trace() { # NAME OPERATIONS
 }
 
 show() { # NAME
+	# shellcheck disable=SC2086
 	bin/iorig replay "$work/$1.iotrace" --root "$work/root" ${prepared-} --cache hot --timing schedule -o "$work/run" >"$work/said"
 	prepared=--prepared
 	jq -r --arg name "$1" '"\($name)\t\(.elapsed_ns / 1e6) ms for \(.recorded_elapsed_ns / 1e6) ms, the last operation \(.lateness_ns.end / 1e3) us late; late: half less than \(

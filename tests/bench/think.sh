@@ -1,12 +1,13 @@
 #!/bin/bash
 # How true `--timing think` is: the elapsed time of a program on its own, while it is recorded, and of the replay of that recording, on
 # the same file system, one after the other in each round. The ratio is replay / native; issue 4 wants 0.90 to 1.10.
-#   SCALE=1/4 ROUNDS=5 IORIG_WORKLOADS=DIR tests/bench/think.sh [NAME...]     e.g. 04-sqlite-rollback 13-fio-app@ENGINE=libaio
+#   SCALE=1/4 ROUNDS=5 IORIG_WORKLOADS=DIR PRIORITY='chrt -r 1' tests/bench/think.sh [NAME...]   e.g. 04-sqlite-rollback 13-fio-app@ENGINE=libaio
+# PRIORITY goes before each of the three, so that other work of a busy machine is not measured.
 # Everything happens on an ext4 of its own, on a loop device over a file in memory, so that nobody else's flushes are measured; DIR=... to
 # use a directory of a disk. The workloads are programs with a fixed amount of work (setup|run|clean, DATA, SCALE); they are not part of this tree.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-: "${SCALE:=1/4}" "${ROUNDS:=5}" "${IORIG_WORKLOADS:=../shared/workloads}" "${DIR:=}"
+: "${SCALE:=1/4}" "${ROUNDS:=5}" "${IORIG_WORKLOADS:=../shared/workloads}" "${DIR:=}" "${PRIORITY:=}"
 [ "$(id -u)" = 0 ] || { echo "recording needs root"; exit 77; }
 [ -d "$IORIG_WORKLOADS" ] || { echo "there are no workloads in $IORIG_WORKLOADS; set IORIG_WORKLOADS"; exit 77; }
 workloads=$(cd "$IORIG_WORKLOADS" && pwd)
@@ -55,15 +56,17 @@ median() { sort -n | awk '{ v[NR] = $1 } END { print NR % 2 ? v[(NR + 1) / 2] : 
 range() { sort -n | awk '{ v[NR] = $1 } END { printf "%.2f to %.2f", v[1], v[NR] }'; }
 
 one_round() { # a line "native recorded replay unexpected" in ms to $work/rounds
-	local began native recorded
+	local began native
 	fresh
 	began=$(now_ms)
-	workload run || return 1
+	# shellcheck disable=SC2086
+	workload run $PRIORITY || return 1
 	native=$(($(now_ms) - began))
 	fresh
-	workload run bin/iorig capture -o "$work/t.iotrace" -- || return 1
+	# shellcheck disable=SC2086
+	workload run $PRIORITY bin/iorig capture --wakeups -o "$work/t.iotrace" -- || return 1
 	rm -rf "$work/data"
-	bin/iorig replay "$work/t.iotrace" --root "$work/root" --timing think --cache hot --max-mismatch 100 -o "$work/run" >"$work/out" 2>&1 || return 1
+	$PRIORITY bin/iorig replay "$work/t.iotrace" --root "$work/root" --timing think --cache hot --max-mismatch 100 -o "$work/run" >"$work/out" 2>&1 || return 1
 	jq -r --argjson native "$native" '"\($native) \(.recorded_elapsed_ns / 1e6) \(.elapsed_ns / 1e6) \(.mismatch.count)"' "$work/run/run.json" \
 		>>"$work/rounds"
 }
