@@ -40,7 +40,7 @@ int trace_verb_end(const char *path, const struct trace_error *error)
 }
 
 static const struct command *const verbs[] = {
-	&cmd_trace_info, &cmd_trace_stat, &cmd_trace_dump, &cmd_trace_build, &cmd_trace_check, &cmd_trace_anonymize, NULL,
+	&cmd_trace_info, &cmd_trace_stat, &cmd_trace_dump, &cmd_trace_build, &cmd_trace_check, &cmd_trace_cut, &cmd_trace_anonymize, NULL,
 };
 
 static int usage(const struct command *self, FILE *to)

@@ -4,7 +4,7 @@
 #include "trace/trace.h"
 
 /* What the verbs of `iorig trace` share. */
-extern const struct command cmd_trace_info, cmd_trace_stat, cmd_trace_dump, cmd_trace_build, cmd_trace_check, cmd_trace_anonymize;
+extern const struct command cmd_trace_info, cmd_trace_stat, cmd_trace_dump, cmd_trace_build, cmd_trace_check, cmd_trace_cut, cmd_trace_anonymize;
 
 /* options_parse, and exactly one argument, which is returned; NULL with *exit_code after help or a usage error. */
 const char *trace_verb_file(const struct command *self, int argc, char **argv, int *exit_code);
