@@ -1,6 +1,9 @@
 #include "replay/ahead.h"
 
-enum { FAR = 16 }; /* events between the first request for memory and its use */
+enum {
+	FAR = 16,           /* events between the first request for memory and its use */
+	FILES_CACHED = 4096, /* tables of so many files stay in the processor's caches anyway */
+};
 
 static const struct trace_event *event_at(struct ahead *a, uint32_t distance)
 {
@@ -94,7 +97,8 @@ const struct ahead_record *ahead_next(struct ahead *a, struct compiler *c)
 	fill(a, c);
 	if (!a->n)
 		return NULL;
-	ask(a, c);
+	if (c->model.files_room > FILES_CACHED)
+		ask(a, c);
 	if (has_name(ahead_at(a, 0)) || ahead_at(a, 0)->size_kind)
 		ahead_sort(a, c);
 	c->size_changes = ahead_size_changes(a);

@@ -52,12 +52,10 @@ void map_release(struct map *m)
 	*m = (struct map){0};
 }
 
-void *grow(void *items, size_t *room, size_t need, size_t item_bytes)
+void *grow_now(void *items, size_t *room, size_t need, size_t item_bytes)
 {
 	size_t old = *room, want = old ? old : 16;
 
-	if (need <= old)
-		return items;
 	while (want < need)
 		want *= 2;
 	items = reallocarray(items, want, item_bytes);

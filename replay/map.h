@@ -40,5 +40,10 @@ static inline uint32_t *map_get(const struct map *m, uint64_t key)
 uint32_t *map_put(struct map *m, uint64_t key);
 void map_release(struct map *m);
 
+void *grow_now(void *items, size_t *room, size_t need, size_t item_bytes);
+
 /* realloc for arrays that must grow: doubles *room until it holds `need` items, fills new ones with zero. */
-void *grow(void *items, size_t *room, size_t need, size_t item_bytes);
+static inline void *grow(void *items, size_t *room, size_t need, size_t item_bytes)
+{
+	return __builtin_expect(need <= *room, 1) ? items : grow_now(items, room, need, item_bytes);
+}
