@@ -90,9 +90,13 @@ static __always_inline bool fits_small(const struct plain *p, __u8 form)
 /* An empty path together with AT_EMPTY_PATH: the call is about the descriptor. (Reading a string costs half of what reading a byte does.) */
 static __always_inline bool names_descriptor(struct pt_regs *regs, const volatile struct call_config *config)
 {
+	struct task_struct *task;
 	char first[2] = {1};
 
 	if (!config->at_flags || !((config->at_flags == 2 ? regs->dx : regs->r10) & AT_EMPTY_PATH) || (int)regs->di == AT_FDCWD)
+		return false;
+	task = CURRENT();
+	if (!selected(task, IDS(task) >> 32)) /* who is not recorded should not pay for the reading */
 		return false;
 	return bpf_probe_read_user_str(first, sizeof(first), (void *)regs->si) >= 0 && !first[0];
 }

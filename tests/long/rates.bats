@@ -6,7 +6,6 @@ bats_require_minimum_version 1.5.0
 setup() {
 	cd "$BATS_TEST_DIRNAME/../.."
 	iorig=$PWD/bin/iorig
-	. tests/events.bash
 	[ "$(id -u)" = 0 ] || skip "recording needs root"
 	[ -r /sys/kernel/btf/vmlinux ] || skip "this kernel has no type information (BTF)"
 	dir=$(mktemp -d /var/tmp/iorig-rates.XXXXXX)
@@ -29,7 +28,8 @@ at_rate() {
 }
 
 whole() {
-	[ "$(trailer "$trace" '.lost == 0 and .dropped == 0 and .skipped == 0 and .seen == .emitted + .filtered')" = true ]
+	run -0 "$iorig" trace info --json "$trace"
+	[ "$(jq '.lost == 0 and (.trailer | .lost == 0 and .dropped == 0 and .skipped == 0 and .seen == .emitted + .filtered)' <<<"$output")" = true ]
 	[ "$("$iorig" trace stat --json "$trace" | jq .op.lseek.count)" = "$seeks" ]
 }
 
