@@ -61,11 +61,21 @@ struct stream {
 	bool load, failed;
 };
 
+static bool take(FILE *f, void *data, size_t n)
+{
+	return fread(data, 1, n, f) == n;
+}
+
+static bool give(FILE *f, const void *data, size_t n)
+{
+	return fwrite(data, 1, n, f) == n;
+}
+
 static void pass(struct stream *s, void *data, size_t n)
 {
 	if (s->failed || !n)
 		return;
-	s->failed = (s->load ? fread(data, 1, n, s->f) : fwrite(data, 1, n, s->f)) != n;
+	s->failed = s->load ? !take(s->f, data, n) : !give(s->f, data, n);
 	if (!s->failed)
 		XXH3_64bits_update(s->hash, data, n);
 }

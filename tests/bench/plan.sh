@@ -23,10 +23,8 @@ spread() { # numbers on stdin: median and range
 	sort -n | awk '{ v[NR] = $1 } END { m = NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2; printf "%.2f (%.2f to %.2f)", m, v[1], v[NR] }'
 }
 
-seconds() { # COMMAND...: how long it takes
-	set -- "$(date +%s%N)" "$@"
-	began=$1
-	shift
+wall_ms() { # COMMAND...: how long it takes
+	began=$(date +%s%N)
 	"$@" >/dev/null
 	echo $((($(date +%s%N) - began) / 1000000))
 }
@@ -34,7 +32,7 @@ seconds() { # COMMAND...: how long it takes
 : >"$work/rate" && : >"$work/ratio" && : >"$work/peak" && : >"$work/copy"
 for _ in $(seq "$ROUNDS"); do
 	check_ms=$(cpu_of bin/iorig trace check "$work/t.iotrace")
-	plan_ms=$(cpu_of sh -c "bin/iorig replay --plan-only --json $work/t.iotrace >$work/plan.json")
+	plan_ms=$(cpu_of sh -c "bin/iorig replay --plan-only --json --plan-cache none $work/t.iotrace >$work/plan.json")
 	awk -v n="$EVENTS" -v ms="$plan_ms" 'BEGIN { print n / ms / 1e3 }' >>"$work/rate"
 	awk -v p="$plan_ms" -v c="$check_ms" 'BEGIN { print p / c }' >>"$work/ratio"
 	jq '.compile.peak_rss_bytes / 1e6' "$work/plan.json" >>"$work/peak"
@@ -48,8 +46,8 @@ for _ in $(seq "$ROUNDS"); do
 	rm -rf "$work/root" "$work/copy-of"
 	mkdir "$work/root" "$work/copy-of"
 	sync -f "$work"
-	made_ms=$(seconds bin/iorig replay --prepare-only --root "$work/root" "$work/t.iotrace")
-	copied_ms=$(seconds sh -c "cp -r '$work/root/.' '$work/copy-of' && sync -f '$work/copy-of'")
+	made_ms=$(wall_ms bin/iorig replay --prepare-only --plan-cache none --root "$work/root" "$work/t.iotrace")
+	copied_ms=$(wall_ms sh -c "cp -r '$work/root/.' '$work/copy-of' && sync -f '$work/copy-of'")
 	awk -v m="$made_ms" -v c="$copied_ms" -v k="$compile_ms" 'BEGIN { print c / (m > k ? m - k : 1) }' >>"$work/copy"
 done
 jq -r '"starting state of \(.names) names, \(.need_bytes / 1e6 | floor) MB"' "$work/plan.json" | tr '\n' ':'
