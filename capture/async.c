@@ -141,8 +141,7 @@ static void emit(struct drain *d, const struct rec_async *r, int64_t result, uin
 	e.thread = tasks_get(&d->tasks, r->tid, r->pid, e.begin_ns);
 	e.file = files_find(&d->files, r->file.dev, r->file.ino, r->file.generation);
 	e.ring = ring_of(&d->async, r->context);
-	d->events++;
-	trace_writer_event(d->writer, &e);
+	drain_write(d, &e);
 }
 
 void async_record(struct drain *d, const struct rec_async *record)

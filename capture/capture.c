@@ -16,6 +16,7 @@
 #include "capture/header.h"
 #include "capture/opened.h"
 #include "capture/output.h"
+#include "capture/rates.h"
 #include "capture/rings.h"
 #include "capture/turn.h"
 #include "lib/clock.h"
@@ -33,6 +34,7 @@
 #define HOLD_NS 5000000ULL  /* how long a record waits for those of other processors */
 #define SECOND_NS 1000000000ULL
 #define CATCH_UP_NS (POLL_NS / 4)
+#define DRY_RUN_NS 10000000000ULL
 #define SETTLE_TRIES 500 /* of a millisecond */
 #define RING_DEFAULT (16ULL << 20)
 
@@ -40,7 +42,7 @@ static struct {
 	const char *out, *rotate;
 	struct filter_options filter;
 	uint64_t duration_ns, max_bytes, ring_bytes;
-	bool no_latency, wakeups, mmap_faults, cache, content;
+	bool dry_run, json, no_latency, wakeups, mmap_faults, cache, content;
 } opt;
 
 struct recording {
@@ -55,7 +57,8 @@ struct recording {
 	const char *ended_by;
 	uint64_t start_ns, looked_ns;
 	bool uncovered; /* said so */
-	uint64_t cpu_ns; /* this process's, when the recording began */
+	uint64_t cpu_ns; /* this process's, when the recording began; when it has ended, what it took */
+	uint64_t ended_ns;
 	uint64_t asked_ns; /* after the recorded processes */
 	struct {
 		uint64_t at_ns, cpu_ns, events;
@@ -328,6 +331,8 @@ static int finish(struct recording *r)
 		drain_refused(&r->drain);
 	}
 	trailer = make_trailer(r, r->ended_by ? r->ended_by : "error", now);
+	r->ended_ns = now;
+	r->cpu_ns = clock_cpu_ns() - r->cpu_ns;
 	output_close(&r->out, r->writer, trailer);
 	r->writer = NULL;
 	rc = output_finish(&r->out);
@@ -343,6 +348,8 @@ static int report(struct recording *r)
 {
 	struct totals t;
 
+	if (opt.dry_run)
+		return rates_print(&r->drain, r->ended_ns - r->start_ns, r->out.bytes_before, r->cpu_ns, opt.json);
 	if (r->drain.lost) {
 		totals_read(&r->recorder, &t);
 		return fail(EXIT_INCOMPLETE, "%s is incomplete: %llu of %llu events were lost%s", opt.out, (unsigned long long)r->drain.lost,
@@ -378,8 +385,12 @@ static int run(struct recording *r)
 		if (rc)
 			return fail(rc == -ENOENT ? 127 : 126, "cannot start %s: %s", r->command[0], strerror(-rc));
 	} else {
-		warn_of_own_writing(r);
-		say("recording into %s%s", opt.out, opt.duration_ns ? "" : "; SIGINT or SIGTERM ends it");
+		if (opt.dry_run)
+			say("looking for %.0f s", (double)opt.duration_ns / 1e9);
+		else
+			warn_of_own_writing(r);
+		if (!opt.dry_run)
+			say("recording into %s%s", opt.out, opt.duration_ns ? "" : "; SIGINT or SIGTERM ends it");
 	}
 	rc = record(r);
 	end_command(r);
@@ -397,6 +408,12 @@ static int capture(const struct command *cmd, int argc, char **argv)
 	if (rest < 0)
 		return -rest - 1;
 	r.command = rest < argc ? &argv[rest] : NULL;
+	if (opt.dry_run ? opt.out || opt.rotate || opt.max_bytes : opt.json)
+		return fail(EXIT_USAGE, opt.dry_run ? "--dry-run writes nothing: it goes without -o, --rotate and --max-size" : "--json needs --dry-run");
+	if (opt.dry_run) {
+		opt.out = "/dev/null"; /* what would be written is made, to know its size */
+		opt.duration_ns = opt.duration_ns ? opt.duration_ns : r.command ? 0 : DRY_RUN_NS;
+	}
 	if (!opt.out)
 		return fail(EXIT_USAGE, "capture needs -o FILE, the trace to write");
 	if (opt.ring_bytes < 4096 || opt.ring_bytes > 1 << 30 || (opt.ring_bytes & (opt.ring_bytes - 1)))
@@ -442,6 +459,8 @@ static const struct option_row rows[] = {
 	{"duration", 'd', "DUR", OPT_DURATION, &opt.duration_ns, "stop after that time (90s, 5m, 1h)"},
 	{"max-size", 0, "SIZE", OPT_SIZE, &opt.max_bytes, "stop when the trace has that size"},
 	{"rotate", 0, "SIZE[,KEEP]", OPT_STRING, &opt.rotate, "begin another file when one has that size; keep the newest KEEP"},
+	{"dry-run", 0, NULL, OPT_FLAG, &opt.dry_run, "write nothing: show rates, and what a trace would take (10s without -d)"},
+	{"json", 0, NULL, OPT_FLAG, &opt.json, "--dry-run's result as JSON"},
 	{"ring-size", 0, "SIZE", OPT_SIZE, &opt.ring_bytes, "buffer of each processor (default 16M)"},
 	{"wakeups", 0, NULL, OPT_FLAG, &opt.wakeups, "record which thread wakes which, for the order of a replay"},
 	{"mmap-faults", 0, NULL, OPT_FLAG, &opt.mmap_faults, "record access through mappings: page faults, fills of the page cache"},
@@ -452,7 +471,7 @@ static const struct option_row rows[] = {
 
 const struct command cmd_capture = {
 	.name = "capture",
-	.synopsis = "-o FILE [-p PID]... [-c COMM]... [-u UID]... [-g CGROUP]... [-m MOUNT]... [-d DUR] [--max-size SIZE] [--rotate SIZE[,KEEP]] [--ring-size SIZE] "
+	.synopsis = "-o FILE | --dry-run [--json] [-p PID]... [-c COMM]... [-u UID]... [-g CGROUP]... [-m MOUNT]... [-d DUR] [--max-size SIZE] [--rotate SIZE[,KEEP]] [--ring-size SIZE] "
 		    "[--no-latency] [--wakeups] [--mmap-faults] [--cache] [--content] [-- CMD...]",
 	.summary = "record what programs do to their files",
 	.group = "capture",

@@ -89,6 +89,7 @@ int drain_renew(struct drain *d, struct trace_writer *writer, uint64_t start_ns)
 	next.wakes_known_only = d->wakes_known_only;
 	next.only = d->only;
 	next.test = d->test;
+	memcpy(next.written, d->written, sizeof(next.written));
 	next.drained = d->drained;
 	next.events = d->events;
 	next.filtered = d->filtered;
@@ -544,8 +545,7 @@ static void on_event(struct drain *d, const struct rec_head *head, uint32_t byte
 		d->filtered++;
 		return;
 	}
-	d->events++;
-	trace_writer_event(d->writer, &e.event);
+	drain_write(d, &e.event);
 }
 
 static void on_task(struct drain *d, const struct rec_task *t)
@@ -564,8 +564,7 @@ static void on_task(struct drain *d, const struct rec_task *t)
 		break;
 	case TASK_EXIT:
 		end.thread = tasks_get(&d->tasks, t->tid, t->pid, at);
-		trace_writer_event(d->writer, &end);
-		d->events++;
+		drain_write(d, &end);
 		tasks_forget(&d->tasks, t->tid);
 		if (t->tid == t->pid)
 			maps_drop(&d->maps, t->pid);

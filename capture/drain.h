@@ -57,6 +57,7 @@ struct drain {
 	struct selftest test; /* its records are not for the trace */
 	uint64_t drained;  /* records of calls that came out of the rings */
 	uint64_t events;   /* written */
+	uint64_t written[TRACE_OP_MAX]; /* of each operation */
 	uint64_t filtered; /* of those that the kernel emitted: paths on pseudo file systems, mappings of nothing */
 	uint64_t lost;	   /* told to the trace as lost */
 	uint64_t told_skipped, told_other, accounted_ns; /* drain_account's */
@@ -72,6 +73,14 @@ int drain_init(struct drain *d, struct trace_writer *writer, struct recorder *re
 int drain_renew(struct drain *d, struct trace_writer *writer, uint64_t start_ns);
 /* For rings_drain: data is the struct drain. */
 void drain_record(const struct rec_head *record, uint32_t bytes, uint32_t cpu, void *data);
+/* An event for the trace. */
+static inline void drain_write(struct drain *d, const struct trace_event *event)
+{
+	d->events++;
+	d->written[event->op]++;
+	trace_writer_event(d->writer, event);
+}
+
 /* Is that path on a file system that is not recorded? */
 bool drain_unwanted(const struct drain *d, const struct mountinfo *mounts, const char *path, size_t length);
 /* A file that was announced: its id, 0 when it is none for the trace. */

@@ -36,8 +36,7 @@ void pages_record(struct drain *d, const struct rec_pages *r)
 	event.op = op[r->kind];
 	event.file = file_of(d, r, event.begin_ns);
 	event.thread = tasks_get(&d->tasks, r->tid, r->pid, event.begin_ns);
-	d->events++;
-	trace_writer_event(d->writer, &event);
+	drain_write(d, &event);
 }
 
 void wakes_record(struct drain *d, const struct rec_wake *r)

@@ -130,3 +130,27 @@ record() {
 	run -0 --separate-stderr "$iorig" capture -o "$trace" -m /dev/shm -d 100ms
 	[[ $stderr != *warning* ]]
 }
+
+@test "--dry-run: rates of each operation and what a trace would take; nothing is written" {
+	cd "$dir"
+	run -0 --separate-stderr timeout 30 "$iorig" capture --dry-run --json -- "$OLDPWD/build/helpers/ioloop" pread "$dir/data" 200
+	document=$(sed -n '/^{$/,/^}$/p' <<<"$output")
+	[ "$(jq -r '.schema, .lost' <<<"$document" | paste -sd' ')" = "iorig.capture-rates/1 0" ]
+	[ "$(jq '.op.pread64.count > 1000 and .bytes_per_event > 0.1 and .bytes_per_event < 40 and .cpu_ratio > 0 and .bytes_per_hour > 0' <<<"$document")" = true ]
+	[ "$(jq '([.op[].count] | add) == .events' <<<"$document")" = true ]
+	[ "$(ls "$dir")" = data ]
+	run -0 --separate-stderr timeout 30 "$iorig" capture --dry-run -d 300ms
+	[[ ${lines[0]} =~ ^0\.[3-9]\ s:\ [0-9]+\ events,\ [0-9]+/s,\ [0-9]+\ lost$ ]]
+	[[ ${lines[1]} == "a trace: "*" bytes an event, "*" MiB an hour" ]]
+	run -2 --separate-stderr "$iorig" capture --dry-run -o "$trace"
+	[ "$stderr" = "iorig: --dry-run writes nothing: it goes without -o, --rotate and --max-size" ]
+	run -2 --separate-stderr "$iorig" capture --json -o "$trace"
+	[ "$stderr" = "iorig: --json needs --dry-run" ]
+}
+
+@test "the status line: on a terminal, with rates and the recorder's own CPU time" {
+	run -0 script -qec "$iorig capture -o $trace -d 2500ms" /dev/null
+	[[ $output =~ iorig:\ capture:\ [0-9]+\ events,\ [0-9]+/s,\ 0\ lost,\ [0-9.]+\ MiB,\ own\ CPU\ [0-9.]+\ % ]]
+	run -0 --separate-stderr "$iorig" capture -o "$trace" -d 1500ms
+	[[ $stderr != *"own CPU"* ]]
+}
