@@ -509,6 +509,7 @@ dependent() {
 	awk 'BEGIN { for (t = 1; t <= 2; t++) print "thread " t " tid=" t
 		print "0.1+0.00001 1 mkdir path=\"/d\" mode=0700"
 		for (i = 1; i <= 1000; i++) {
+			for (j = 0; j < 20; j++) printf "%.4f+0.00001 1 newfstatat path=\"/d\"\n", i - 0.1 + j / 1000
 			printf "%.4f+0.00001 1 openat fd=AT_FDCWD path=\"/d/%d/f\" flags=O_RDWR|O_CREAT mode=0600 = -ENOENT\n", i, i
 			printf "%.4f+0.00001 1 newfstatat path=\"/d/%d/g\" = -ENOENT\n", i + 0.1, i
 			printf "%.4f+0.00001 2 mkdir path=\"/d/%d\" mode=0700\n%.4f+0.00001 2 mknod path=\"/d/%d/g\" mode=0100600\n", i + 0.2, i, i + 0.3, i
