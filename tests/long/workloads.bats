@@ -152,3 +152,57 @@ requests_are_fios() {
 	workload fio-sqpoll 13-fio-app ENGINE=io_uring_sqpoll
 	requests_are_fios uring sqpoll
 }
+
+# The parts of all texts of a dump: components of paths, names of threads.
+names_in() {
+	grep -oE '(path|path2|target|comm|cwd)="([^"\\]|\\.)*"' "$1" | sed 's/^[a-z0-9]*="//; s/"$//' | tr / '\n' | sort -u
+}
+
+# What a replay did, without names.
+shape_of() { jq -S '{ops, bytes_read, bytes_written, mismatch: .mismatch.by_class, coverage, tree: {entries: .tree.entries, differences: .tree.differences},
+	op: (.op | map_values({count, bytes, errors}))}' "$1"; }
+
+@test "git, anonymized: replays as the original does, and has none of its names" {
+	export SCALE=1/25
+	bash "$folder/09-git.sh" setup >"$dir/setup" 2>&1
+	"$IORIG" capture -o "$dir/trace" -- /bin/bash "$folder/09-git.sh" run >"$dir/out" 2>&1 </dev/null
+	echo 'a key of ours' >"$dir/key"
+	echo 'another key' >"$dir/key2"
+	"$IORIG" trace anonymize -k "$dir/key" -o "$dir/anonymous" "$dir/trace"
+	"$IORIG" trace anonymize -k "$dir/key" -o "$dir/again" "$dir/trace"
+	"$IORIG" trace anonymize -k "$dir/key2" -o "$dir/other" "$dir/trace"
+	cmp "$dir/anonymous" "$dir/again"
+	! cmp -s "$dir/anonymous" "$dir/other"
+
+	"$IORIG" trace dump "$dir/trace" >"$dir/dump"
+	"$IORIG" trace dump "$dir/anonymous" >"$dir/anonymous.dump"
+	names_in "$dir/dump" | grep -E '.{4}' >"$dir/names"
+	[ "$(wc -l <"$dir/names")" -gt 1000 ]
+	names_in "$dir/anonymous.dump" | grep -Fxf "$dir/names" >"$dir/leaked" || :
+	[ ! -s "$dir/leaked" ] || { head "$dir/leaked"; false; }
+	# Nor as part of anything: in the dump, the header and the trailer, and in the bytes of the file. Words of the formats are no names.
+	grep -E '^(header|trailer)' "$dir/anonymous.dump" | grep -oE '"[a-z_0-9]+":' | tr -d '":' | sort -u >"$dir/words"
+	man -l docs/iorig-syscalls.5 docs/iorig-trace.5 | col -bx | tr -cs 'A-Za-z0-9_' '\n' | sort -u >>"$dir/words"
+	grep -E '.{8}' "$dir/names" | grep -Fvxf "$dir/words" >"$dir/long"
+	[ "$(wc -l <"$dir/long")" -gt 500 ]
+	! LC_ALL=C grep -aoFf "$dir/long" "$dir/anonymous.dump" | head -3 | grep .
+	! LC_ALL=C grep -aoFf "$dir/long" "$dir/anonymous" | head -3 | grep .
+	! grep -F "$(hostname)" "$dir/anonymous.dump"
+
+	for of in trace anonymous; do
+		truncate -s 8G "$dir/image"
+		mkfs.ext4 -q -F -E nodiscard,lazy_itable_init=1 "$dir/image"
+		mkdir -p "$dir/mnt"
+		mount -o loop "$dir/image" "$dir/mnt"
+		mkdir "$dir/mnt/r"
+		run -0 "$IORIG" replay "$dir/$of" --root "$dir/mnt/r" --cache cold -o "$dir/run-$of"
+		(cd "$dir/mnt/r" && find . \( -type f -printf '%d %m %n %s\n' \) -o -printf '%d %y %m\n' | sort) >"$dir/tree-$of"
+		umount "$dir/mnt"
+		rm "$dir/image"
+		shape_of "$dir/run-$of/run.json" >"$dir/shape-$of"
+	done
+	[ "$(jq .mismatch.count "$dir/run-trace/run.json")" = 0 ]
+	diff "$dir/shape-trace" "$dir/shape-anonymous"
+	cmp "$dir/tree-trace" "$dir/tree-anonymous"
+	row "git, anonymized" "$("$IORIG" trace info --json "$dir/anonymous" | jq .events)" - "$(jq .mismatch.count "$dir/run-anonymous/run.json"), $(jq .coverage.ops_ratio "$dir/run-anonymous/run.json")" "as the original"
+}
