@@ -34,18 +34,18 @@ delivered() { # TRACE TIMING ORDER ENGINE: replays it, 2500 messages must be lef
 	[ "$(find disk/root -path '*/new/*' -type f | wc -l)" = 2500 ] || { echo "$*: $(find disk/root -path '*/new/*' | wc -l) messages"; return 1; }
 }
 
-@test "5000 messages by 1, 2, 4 and 8 threads: 2500 are left, no read is short; 50 replays over every order, timing and engine" {
+@test "5000 messages by 1, 2, 4 and 10 threads: 2500 are left, no read is short; 50 replays over every order, timing and engine" {
 	local n=0 threads timing order engine
 	disk
 	mkdir traces
-	for threads in 1 2 4 8; do
+	for threads in 1 2 4 10; do
 		mkdir disk/mail
 		"$iorig" capture -o "traces/$threads" -- "$maildir" disk/mail 5000 "$threads" >counts
 		[ "$(awk '{ sum += $2 } END { print sum }' counts)" -ge 40000 ]
 		rm -r disk/mail
 	done
 	while [ $n -lt 50 ]; do
-		for threads in 1 2 4 8; do
+		for threads in 1 2 4 10; do
 			for timing in asap think schedule; do
 				for order in resource thread temporal; do
 					for engine in traced psync; do
