@@ -159,8 +159,8 @@ static int replay(struct attempt *a, const char *phase, const char *out, double 
 	_cleanup_free_ char *root = NULL;
 	char limit[32];
 	const char *argv[24] = {proc_self(), "replay", sweep->trace, "--root", NULL, phase, "--timing", sweep->replay.timing, "--order",
-				sweep->replay.order, "--cache", sweep->replay.cache};
-	size_t n = 12;
+				sweep->replay.order, "--cache", sweep->replay.cache, "--engine", sweep->replay.engine};
+	size_t n = 14;
 	struct proc_result got;
 	int rc;
 
@@ -172,6 +172,8 @@ static int replay(struct attempt *a, const char *phase, const char *out, double 
 		argv[n++] = "--max-mismatch";
 		argv[n++] = limit;
 	}
+	if (sweep->replay.direct)
+		argv[n++] = "--direct";
 	if (out) {
 		argv[n++] = "-o";
 		argv[n++] = out;

@@ -28,6 +28,8 @@ static const struct key keys[] = {
 	{"replay.timing", 's', 0, 0, "asap think"},
 	{"replay.order", 's', 0, 0, "resource thread temporal"},
 	{"replay.cache", 's', 0, 0, "cold traced hot"},
+	{"replay.engine", 's', 0, 0, "traced psync uring mmap"},
+	{"replay.direct", 'b', 0, 0, NULL},
 	{"replay.max_mismatch_percent", 'n', 0, 100, NULL},
 	{"replay.timeout_s", 'n', 1, 1e7, NULL},
 	{"box", 'o', 0, 0, NULL},
@@ -230,7 +232,7 @@ static int read_plan(struct sweep *s, char **why)
 	return read_blocks(s, why);
 }
 
-static void read_replay(struct sweep *s)
+static int read_replay(struct sweep *s, char **why)
 {
 	const json_t *replay = json_object_get(s->doc, "replay");
 
@@ -238,9 +240,14 @@ static void read_replay(struct sweep *s)
 		.timing = json_text(replay, "timing", "asap"),
 		.order = json_text(replay, "order", "resource"),
 		.cache = json_text(replay, "cache", "cold"),
+		.engine = json_text(replay, "engine", "traced"),
+		.direct = json_flag(replay, "direct", false),
 		.max_mismatch_percent = json_number(replay, "max_mismatch_percent", -1),
 		.timeout_s = json_number(replay, "timeout_s", 0),
 	};
+	if (s->replay.direct && !strcmp(s->replay.engine, "mmap"))
+		return why_set(why, -EINVAL, "'replay.direct' and the engine mmap exclude each other");
+	return 0;
 }
 
 static int read_fio(struct sweep *s, char **why)
@@ -311,7 +318,7 @@ static int read_all(struct sweep *s, const char *path, const char *trace, const 
 	if (!rc)
 		rc = read_trace(s, path, trace, why);
 	if (!rc)
-		read_replay(s);
+		rc = read_replay(s, why);
 	return rc;
 }
 

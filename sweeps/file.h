@@ -26,7 +26,8 @@ struct sweep {
 		bool warmup;         /* a throwaway run of the control when a runner begins */
 	} plan;
 	struct sweep_replay {
-		const char *timing, *order, *cache; /* borrowed; never NULL */
+		const char *timing, *order, *cache, *engine; /* borrowed; never NULL */
+		bool direct;
 		double max_mismatch_percent;        /* < 0: the replayer's own limit */
 		double timeout_s;                   /* 0: from the runs so far */
 	} replay;

@@ -224,6 +224,8 @@ static void bad_sweeps_name_the_key(void **state)
 	bad(BASE ",'plan':{'seed':'seven'}", "'plan.seed' must be a whole number");
 	bad(BASE ",'plan':{'control_every':-1}", "'plan.control_every'");
 	bad(BASE ",'replay':{'cache':'warm'}", "'replay.cache' cannot be 'warm'; possible: cold traced hot");
+	bad(BASE ",'replay':{'engine':'libaio'}", "'replay.engine' cannot be 'libaio'; possible: traced psync uring mmap");
+	bad(BASE ",'replay':{'engine':'mmap','direct':true}", "replay.direct");
 	bad(BASE ",'include':[{'set':{'fs.barrier':false},'lable':'x'}]", "unknown key 'include[].lable'");
 	bad(BASE ",'include':[{'label':'x'}]", "'include[0]' has no 'set'");
 	bad(BASE ",'include':[{'set':{'fs.atime':'relatime'},'label':'x'}]", "is the base itself");
