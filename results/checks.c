@@ -116,6 +116,28 @@ static void same_trace(const struct matrix *m, json_t *checks)
 		check_add(checks, "same trace", other ? CHECK_FAIL : CHECK_OK, "%d of %d runs replayed the trace of the plan (%.12s)", n - other, n, want);
 }
 
+/* Only where there is something to say: a what-if, or runs of different kinds. */
+static void same_engine(const struct matrix *m, json_t *checks)
+{
+	const char *first = NULL;
+	int other = 0, n = 0;
+
+	for (size_t r = 0; r < m->sweep->nruns; r++) {
+		const struct run *run = &m->sweep->runs[r];
+
+		if (run->outcome != OUTCOME_OK || !run->doc)
+			continue;
+		first = first ? first : run_engine(run);
+		other += strcmp(first, run_engine(run)) != 0;
+		n++;
+	}
+	if (other)
+		check_add(checks, "same engine", CHECK_FAIL, "%d of %d runs used another engine than the first (%s): their times do not compare", other, n,
+			first);
+	else if (first && strcmp(first, "traced"))
+		check_add(checks, "as recorded", CHECK_WARN, "a what-if: reads and writes were done with --engine %s, not as recorded", first);
+}
+
 static void replayer_bound(const struct matrix *m, json_t *checks)
 {
 	struct spread x, y;
@@ -172,6 +194,7 @@ json_t *checks_run(const struct matrix *m, const json_t *fio)
 
 	checks_of_design(m, checks);
 	same_trace(m, checks);
+	same_engine(m, checks);
 	same_work(m, checks);
 	replayer_bound(m, checks);
 	one_great_stall(m, checks);

@@ -18,14 +18,14 @@ static struct {
 static const struct option_row rows[] = {
 	{"metric", 'm', "METRIC", OPT_STRING, &opt.metric, "compare METRIC (default: the primary one of A)"},
 	{"fail-on", 0, "RULE", OPT_LIST, &opt.fail_on, "exit 4 when a cell of B crosses RULE against A: 'p99>+5%', 'ops_per_s<-3%'; may be repeated"},
-	{"force", 0, NULL, OPT_FLAG, &opt.force, "compare although the traces or the kernels differ"},
+	{"force", 0, NULL, OPT_FLAG, &opt.force, "compare although the traces, engines or kernels differ"},
 	{"json", 0, NULL, OPT_FLAG, &opt.json, "machine-readable output (iorig.compare/1)"},
 	{0}};
 
 struct side {
 	struct sweep sweep;
 	struct matrix matrix;
-	const char *kernel, *trace;
+	const char *kernel, *trace, *engine;
 };
 
 struct rule {
@@ -74,6 +74,8 @@ static int open_side(struct side *side, const char *dir)
 	side->trace = json_text(side->sweep.plan, "trace_sha256", "unknown");
 	for (size_t r = 0; r < side->sweep.nruns && !side->kernel; r++)
 		side->kernel = json_text(json_at(side->sweep.runs[r].doc, "system"), "kernel", NULL);
+	for (size_t r = 0; r < side->sweep.nruns && !side->engine; r++)
+		side->engine = side->sweep.runs[r].doc ? run_engine(&side->sweep.runs[r]) : NULL;
 	return 0;
 }
 
@@ -90,6 +92,9 @@ static int comparable(const struct side *a, const struct side *b)
 	if (strcmp(a->trace, b->trace))
 		return fail(EXIT_FAILED, "'%s' and '%s' replayed different traces (%.12s, %.12s): their times do not compare; --force does it anyway",
 			a->sweep.dir, b->sweep.dir, a->trace, b->trace);
+	if (a->engine && b->engine && strcmp(a->engine, b->engine))
+		return fail(EXIT_FAILED, "'%s' was replayed with --engine %s and '%s' with %s: a what-if answers another question; --force compares anyway",
+			a->sweep.dir, a->engine, b->sweep.dir, b->engine);
 	if (a->kernel && b->kernel && strcmp(a->kernel, b->kernel))
 		return fail(EXIT_FAILED, "'%s' ran on kernel %s and '%s' on %s; if the kernel is what you compare, say --force", a->sweep.dir, a->kernel,
 			b->sweep.dir, b->kernel);

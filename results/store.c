@@ -281,6 +281,19 @@ static void conclude_cells(struct sweep *s)
 	}
 }
 
+const char *run_engine(const struct run *run)
+{
+	static const char *const name[][2] = {
+		{"psync", "psync --direct"}, {"uring", "uring --direct"}, {"mmap", "mmap --direct"}, {"traced", "traced --direct"}};
+	const json_t *engine = json_object_get(run->doc, "engine");
+	const char *asked = json_text(engine, "name", "traced");
+	size_t i = 0;
+
+	while (i < 3 && strcmp(asked, name[i][0]))
+		i++;
+	return name[i][json_flag(engine, "direct", false)];
+}
+
 int sweep_open(struct sweep *s, const char *dir, char **why)
 {
 	_cleanup_free_ char *path = NULL;

@@ -59,6 +59,9 @@ int sweep_open(struct sweep *s, const char *dir, char **why);
 int sweep_open_run(struct sweep *s, const char *dir, char **why);
 void sweep_release(struct sweep *s);
 
+/* How a run did its reads and writes: "traced", or the what-if that it was ("uring", "traced --direct"). Static text. */
+const char *run_engine(const struct run *run);
+
 /* A file of a run, parsed; NULL when there is none or it is broken. name: "run.hist", "fio-x.json". The caller's reference. */
 json_t *sweep_run_file(const struct sweep *s, const struct run *run, const char *name);
 

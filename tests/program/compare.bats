@@ -58,6 +58,25 @@ setup() { cd "$BATS_FILE_TMPDIR"; }
 	rm -r foreign
 }
 
+@test "a what-if is not compared with a traced run, and the report says that it is one" {
+	cp -r one/runs/0001 what-if
+	jq -c '.engine = {"name": "uring", "direct": false, "what_if": true} | .what_if = true' one/runs/0001/run.json >what-if/run.json
+	run -1 --separate-stderr "$iorig" compare one/runs/0001 what-if
+	[[ $stderr == "iorig: 'one/runs/0001' was replayed with --engine traced and 'what-if' with uring: a what-if answers another question;"* ]]
+	run -0 "$iorig" compare one/runs/0001 what-if --force
+	run -0 "$iorig" compare what-if what-if
+	cp -r one odd
+	for run in odd/runs/*/run.json; do
+		jq -c '.engine = {"name": "traced", "direct": true}' "$run" >x && mv x "$run"
+	done
+	sed -i 's/"run_sha256":"[0-9a-f]*"/"run_sha256":null/' odd/runs.ndjson
+	run -0 --separate-stderr "$iorig" report odd
+	[[ $output == *"a what-if: reads and writes were done with --engine traced --direct, not as recorded"* ]]
+	cp one/runs/0001/run.json odd/runs/0001/
+	run -0 --separate-stderr "$iorig" report odd
+	[[ $output == *"runs used another engine than the first (traced): their times do not compare"* ]]
+}
+
 @test "misuse is named" {
 	run -2 --separate-stderr "$iorig" compare one
 	run -2 --separate-stderr "$iorig" compare one same --fail-on 'p99+5'
