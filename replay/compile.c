@@ -37,21 +37,47 @@ static uint32_t new_lane(struct compiler *c, uint32_t thread)
 	return p->lanes++;
 }
 
-/* Requests of a ring overlap within their thread: each runs in the first lane of the thread's pool that is free at its begin. */
-static uint32_t async_lane(struct compiler *c, uint32_t thread)
+/* Contexts of libaio are numbered by an address in their process. A ring without a number is its thread's. */
+static uint64_t ring_key(const struct compiler *c)
+{
+	const struct trace_event *ev = c->ev;
+
+	if (!ev->ring)
+		return (uint64_t)ev->via << 56 | 1ULL << 55 | ev->thread;
+	return (uint64_t)ev->via << 56 | (ev->via == TRACE_VIA_AIO ? (uint64_t)(c->pid & 0x3fffff) << 32 : 0) | ev->ring;
+}
+
+static void note_ring_of(struct compiler *c, uint32_t thread, uint32_t lane)
 {
 	for (uint64_t k = 0;; k++) {
-		uint32_t *at = map_put(&c->async, (uint64_t)thread << 32 | k);
+		uint32_t *at = map_put(&c->rings_of, (uint64_t)thread << 32 | k);
 
-		if (!*at) {
-			uint32_t lane = new_lane(c, thread);
-
+		if (!*at)
 			*at = lane + 1;
-			return lane;
-		}
-		if (c->lane[*at - 1].last_end_ns <= c->ev->begin_ns)
-			return *at - 1;
+		if (*at == lane + 1)
+			return;
 	}
+}
+
+static uint32_t ring_lane(struct compiler *c)
+{
+	uint32_t *at = map_put(&c->rings, ring_key(c));
+
+	if (!*at) {
+		uint32_t lane = new_lane(c, c->ev->thread);
+
+		c->plan->lane[lane].ring = c->ev->ring;
+		c->plan->lane[lane].via = c->ev->via;
+		order_concurrent(c->order, lane);
+		*at = lane + 1;
+	}
+	note_ring_of(c, c->ev->thread, *at - 1);
+	return *at - 1;
+}
+
+static bool of_ring(const struct trace_event *ev)
+{
+	return ev->via == TRACE_VIA_URING || ev->via == TRACE_VIA_AIO;
 }
 
 uint32_t compile_lane(struct compiler *c)
@@ -61,8 +87,8 @@ uint32_t compile_lane(struct compiler *c)
 
 	if (c->current_lane != PLAN_NONE)
 		return c->current_lane;
-	if (c->ev->via == TRACE_VIA_URING || c->ev->via == TRACE_VIA_AIO) {
-		lane = async_lane(c, c->ev->thread);
+	if (of_ring(c->ev)) {
+		lane = ring_lane(c);
 	} else {
 		if (t->lane == PLAN_NONE) {
 			t->lane = new_lane(c, c->ev->thread);
@@ -81,19 +107,22 @@ uint32_t compile_lane(struct compiler *c)
 /* ---- emitting -------------------------------------------------------------------------------------------------------------- */
 
 /*
- * A thread's requests to a ring run in lanes beside its own. Program order goes on between them: a request comes after what the thread
+ * A thread's requests to a ring run beside its own operations. Program order goes on between them: a request comes after what the thread
  * had done before, and what the thread does comes after the requests that had ended before.
  */
 static void keep_program_order(struct compiler *c)
 {
-	uint32_t own = c->thread[c->ev->thread].lane;
+	const struct thread *t = &c->thread[c->ev->thread];
 	const uint32_t *lane;
 
-	if (own != PLAN_NONE)
-		order_newest(c->order, own);
-	if (c->ev->via != TRACE_VIA_SYSCALL)
+	if (of_ring(c->ev)) {
+		if (t->lane != PLAN_NONE)
+			order_newest(c->order, t->lane);
+		else if (t->fork_lane != PLAN_NONE)
+			order_edge(c->order, t->fork_lane, t->fork_sequence);
 		return;
-	for (uint64_t k = 0; (lane = map_get(&c->async, (uint64_t)c->ev->thread << 32 | k)) && *lane; k++)
+	}
+	for (uint64_t k = 0; (lane = map_get(&c->rings_of, (uint64_t)c->ev->thread << 32 | k)) && *lane; k++)
 		order_newest(c->order, *lane - 1);
 }
 
@@ -198,7 +227,7 @@ static void emit(struct compiler *c, enum trace_op op, uint8_t bits, uint32_t ha
 	uint32_t lane = compile_lane(c);
 	struct plan_op o = {.op = (uint8_t)op, .bits = bits, .handle = handle, .expect = expect};
 
-	if (fits_narrow(how, a, expect)) {
+	if (!c->plan->lane[lane].via && fits_narrow(how, a, expect)) {
 		o.offset = a->offset;
 		o.length = (uint32_t)(how->narrow == NARROW_LENGTH ? a->length : how->narrow == NARROW_FLAGS ? a->flags : a->mode);
 		o.think_ns = (uint32_t)a->think_ns;
@@ -206,6 +235,8 @@ static void emit(struct compiler *c, enum trace_op op, uint8_t bits, uint32_t ha
 	} else {
 		o.bits |= PLAN_WIDE;
 		o.offset = c->plan->spool_args.n;
+		a->begin_ns = c->ev->begin_ns;
+		a->request = bits & PLAN_HIDDEN ? 0 : c->ev->bits;
 		spool_append(&c->plan->spool_args, a, 1);
 	}
 	o.edges = add_edges(c, lane, end_ns);
@@ -265,7 +296,10 @@ void compile_emit(struct compiler *c, uint32_t handle, struct plan_args *a, uint
 
 void compile_hidden(struct compiler *c, enum trace_op op, uint32_t handle, struct plan_args *args)
 {
-	emit(c, op, PLAN_HIDDEN, handle, args, PLAN_EXPECT_ANY, c->ev->begin_ns);
+	/* In a ring's lane the ends must not go back. */
+	uint64_t end = c->ev->begin_ns + (of_ring(c->ev) ? c->ev->duration_ns : 0);
+
+	emit(c, op, PLAN_HIDDEN, handle, args, PLAN_EXPECT_ANY, end);
 }
 
 void compile_skip(struct compiler *c)
@@ -359,6 +393,11 @@ uint16_t compile_expect(struct compiler *c, struct plan_args *args, bool full)
 {
 	int64_t result = c->ev->result;
 
+	/* Nobody saw how it ended. */
+	if (c->ev->bits & TRACE_EV_UNFINISHED)
+		return PLAN_EXPECT_ANY;
+	if (c->ev->bits & TRACE_EV_END_LATE)
+		return PLAN_EXPECT_SUCCESS;
 	if (result < 0)
 		return result > -4096 ? (uint16_t)-result : PLAN_EXPECT_ANY;
 	if (full ? (uint64_t)result == args->length : result == 0)
@@ -402,6 +441,8 @@ static void event(struct compiler *c, const struct trace_event *ev)
 		compile_skip(c);
 		return;
 	}
+	if (of_ring(ev) && ev->bits & TRACE_EV_FIXED_FILE && ev->op != TRACE_OP_RECV_FD)
+		compile_registered(c);
 	switch (replay_ops[ev->op].kind) {
 	case KIND_PATH: compile_path_event(c); break;
 	case KIND_CHANGE: compile_change_event(c); break;
@@ -487,7 +528,8 @@ static void release(struct compiler *c)
 	map_release(&c->clones);
 	map_release(&c->by_tid);
 	map_release(&c->living);
-	map_release(&c->async);
+	map_release(&c->rings);
+	map_release(&c->rings_of);
 	map_release(&c->fds_by_description);
 	map_release(&c->xattrs);
 	handles_release(&c->handles);

@@ -20,7 +20,7 @@ static bool uses_position(const struct trace_event *ev)
 	switch (ev->op) {
 	case TRACE_OP_READ: case TRACE_OP_READV: case TRACE_OP_WRITE: case TRACE_OP_WRITEV: case TRACE_OP_GETDENTS: case TRACE_OP_GETDENTS64:
 	case TRACE_OP_LSEEK:
-		return ev->via == TRACE_VIA_SYSCALL;
+		return true;
 	}
 	return false;
 }
@@ -35,6 +35,8 @@ static uint64_t transfer_length(const struct trace_event *ev)
 
 static bool appends(struct compiler *c, uint32_t slot)
 {
+	if (c->ev->op == TRACE_OP_PWRITEV2 && c->ev->flags & RWF_APPEND)
+		return true;
 	return trace_ops[c->ev->op].class == TRACE_CLASS_WRITE && handles_description(&c->handles, slot)->flags & O_APPEND;
 }
 
@@ -127,6 +129,8 @@ static void compile_data(struct compiler *c, uint32_t slot)
 	uint32_t object = d->object;
 	bool raced;
 
+	/* What was there at once then need not be now; the one that waits gets the same. */
+	a.flags &= ~(uint64_t)RWF_NOWAIT;
 	if (append && object)
 		at = at > c->model.object[object].size ? at : c->model.object[object].size;
 	compile_begin(c);
@@ -312,6 +316,7 @@ void compile_fd_event(struct compiler *c)
 	const struct trace_event *ev = c->ev;
 	uint8_t class = trace_ops[ev->op].class;
 	uint32_t slot;
+	bool environmental;
 
 	if (ev->op == TRACE_OP_SYNC) {
 		compile_without_fd(c);
@@ -333,8 +338,10 @@ void compile_fd_event(struct compiler *c)
 			compile_skip(c);
 		return;
 	}
-	/* ENXIO of lseek: there is no data, or no hole, behind. */
-	if ((compile_environmental(ev->result) && !(ev->op == TRACE_OP_LSEEK && ev->result == -ENXIO)) || compile_slot_is_dead(c, slot)) {
+	/* ENXIO of lseek: there is no data, or no hole, behind. The end of a chain of linked requests that broke is no whim of the host. */
+	environmental = compile_environmental(ev->result) && !(ev->op == TRACE_OP_LSEEK && ev->result == -ENXIO) &&
+			!(ev->via == TRACE_VIA_URING && ev->result == -ECANCELED);
+	if (environmental || compile_slot_is_dead(c, slot)) {
 		compile_skip(c);
 		return;
 	}

@@ -7,6 +7,8 @@
 
 #include "replay/compiler.h"
 
+enum { REGISTERED = 1 << 30 }; /* in place of a process: a ring's table of registered files */
+
 /* ---- slots ----------------------------------------------------------------------------------------------------------------- */
 
 void compile_close_slot(struct compiler *c, uint32_t slot)
@@ -325,6 +327,25 @@ static void compile_received(struct compiler *c)
 		compile_skip(c);
 	else
 		compile_books(c);
+}
+
+/* Which file was registered at a place is seen when it is used: it is the one that a process has open. */
+void compile_registered(struct compiler *c)
+{
+	const struct trace_event *ev = c->ev;
+	uint32_t known;
+
+	c->pid = REGISTERED | ev->ring;
+	handles_process(&c->handles, c->pid, 0, false);
+	known = handles_find(&c->handles, c->pid, ev->fd);
+	if (trace_ops[ev->op].class == TRACE_CLASS_OPEN || !ev->file || ev->fd < 0 || ev->fd >= HANDLES_FD_MAX ||
+	    (known != HANDLES_NONE && handles_description(&c->handles, known)->file == ev->file))
+		return;
+	for (uint32_t slot = 0; slot < c->handles.slots; slot++)
+		if (c->handles.slot[slot].references && handles_description(&c->handles, slot)->file == ev->file) {
+			compile_close_slot(c, handles_bind(&c->handles, c->pid, ev->fd, slot, false));
+			return;
+		}
 }
 
 static void compile_fcntl(struct compiler *c)

@@ -120,6 +120,26 @@ static void compile_munmap(struct compiler *c)
 		forget(c, m);
 }
 
+/* A whole mapping that grows, shrinks or moves. A part of one that moves away is left where it is. */
+static void compile_mremap(struct compiler *c)
+{
+	const struct trace_event *ev = c->ev;
+	struct mapping *m = find_address(c, (uint64_t)ev->offset2);
+	struct plan_args a = {.length = (ev->length + 4095) & ~4095ULL, .arg = (ev->arg + 4095) & ~4095ULL};
+
+	if (!m || (ev->result < 0 && ev->result > -4096) || (uint64_t)ev->offset2 != m->address + m->low || !a.length || a.length > 1ULL << 46 ||
+	    a.arg != ((m->high - m->low + 4095) & ~4095ULL)) {
+		compile_skip(c);
+		return;
+	}
+	a.offset = m->low;
+	compile_begin(c);
+	order_force(c->order, &m->r_map);
+	m->address = (uint64_t)ev->offset - m->low;
+	m->high = m->low + ev->length;
+	compile_emit(c, m->map, &a, PLAN_EXPECT_SUCCESS);
+}
+
 static void compile_range(struct compiler *c, struct mapping *m, uint64_t from)
 {
 	const struct trace_event *ev = c->ev;
@@ -146,6 +166,10 @@ void compile_map_event(struct compiler *c)
 	}
 	if (ev->op == TRACE_OP_MUNMAP) {
 		compile_munmap(c);
+		return;
+	}
+	if (ev->op == TRACE_OP_MREMAP) {
+		compile_mremap(c);
 		return;
 	}
 	if (fault) {

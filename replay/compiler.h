@@ -72,7 +72,8 @@ struct compiler {
 	size_t clones_n, clones_room;
 	struct map by_tid;     /* -> newest thread of that number */
 	struct map living;     /* pid -> threads */
-	struct map async;      /* thread << 32 | k -> lane + 1 */
+	struct map rings;      /* via, its number -> lane + 1 */
+	struct map rings_of;   /* thread << 32 | k -> lane + 1 of the rings that it used */
 	struct map fds_by_description;
 	struct map xattrs;     /* object << 32 | name -> 1 */
 	struct mapping *mapping;
@@ -136,6 +137,8 @@ bool compile_environmental(int64_t result);
 
 /* The slot of a descriptor of the current process; opens the file anew (counted) when the trace cannot explain it. */
 uint32_t compile_slot(struct compiler *c, int fd, uint32_t file);
+/* The current event's descriptor is a place in its ring's table of registered files: from now on it is one of a process with that table. */
+void compile_registered(struct compiler *c);
 void compile_close_slot(struct compiler *c, uint32_t slot);
 bool compile_slot_is_dead(struct compiler *c, uint32_t slot);
 #define DESCRIPTION_DEAD 0x80000000u /* leads to something that is not replayed: a device, a FIFO */

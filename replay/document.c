@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/json.h"
+#include "replay/engine.h"
 #include "replay/ops.h"
 
 /* A schedule that most operations missed by a millisecond, or that ended 10 ms behind, is not the recorded load any more. */
@@ -165,6 +166,8 @@ json_t *run_document(const struct run_report *r)
 	json_object_set_new(d, "trace", json_pack("{s:s, s:s, s:I, s:I}", "file", r->trace_file, "sha256", r->trace_sha256, "events",
 						  (json_int_t)r->plan->events, "lost", (json_int_t)r->plan->lost));
 	json_object_set_new(d, "options", options(r));
+	json_object_set_new(d, "engine", engine_document(r->runtime, r->engine));
+	json_object_set_new(d, "what_if", json_boolean(engine_is_what_if(r->runtime)));
 	json_object_set_new(d, "started", json_string(r->started));
 	json_object_set_new(d, "elapsed_ns", integer(elapsed));
 	json_object_set_new(d, "recorded_elapsed_ns", integer(r->plan->recorded_elapsed_ns));

@@ -13,6 +13,7 @@ struct run_report {
 	const struct plan *plan;
 	const struct totals *totals;
 	const struct run_result *run;
+	const struct runtime *runtime;
 	const struct tree_result *tree;
 	const char *trace_file, *trace_sha256, *reason;
 	char started[32];

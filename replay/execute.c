@@ -12,13 +12,13 @@
 #include "replay/ops.h"
 #include "replay/runtime.h"
 
-enum { FLOCK_PATIENCE_MS = 5000, IOV_PARTS = 1024 };
+enum { FLOCK_PATIENCE_MS = 5000, IOV_PARTS = 1024, DIRECT_BYTES = 512 };
 
 #ifndef SYS_cachestat
 #define SYS_cachestat 451
 #endif
 
-static int descriptor(const struct lane *l, uint32_t slot)
+int lane_descriptor(const struct lane *l, uint32_t slot)
 {
 	return slot == PLAN_NONE ? -1 : atomic_load_explicit(&l->run->slot[slot], memory_order_relaxed);
 }
@@ -29,7 +29,7 @@ static const char *text(const struct lane *l, uint32_t path)
 }
 
 /* Another part of the pool for every block, so that a deduplicating device finds few equal ones. */
-static const char *bytes_for(const struct lane *l, uint64_t offset, uint64_t length)
+const char *lane_bytes(const struct lane *l, uint64_t offset, uint64_t length)
 {
 	uint64_t room = l->run->pool_bytes - length;
 
@@ -60,7 +60,7 @@ static int64_t open_slot(struct lane *l, uint32_t slot, const struct plan_args *
 
 static int64_t close_slot(struct lane *l, uint32_t slot)
 {
-	int fd = descriptor(l, slot);
+	int fd = lane_descriptor(l, slot);
 
 	if (slot != PLAN_NONE)
 		atomic_store_explicit(&l->run->slot[slot], -1, memory_order_relaxed);
@@ -69,7 +69,7 @@ static int64_t close_slot(struct lane *l, uint32_t slot)
 
 static int64_t dup_slot(struct lane *l, uint32_t from, uint32_t to)
 {
-	int64_t fd = CALL3(SYS_fcntl, descriptor(l, from), F_DUPFD_CLOEXEC, 0);
+	int64_t fd = CALL3(SYS_fcntl, lane_descriptor(l, from), F_DUPFD_CLOEXEC, 0);
 
 	if (fd < 0 || to == PLAN_NONE)
 		return fd;
@@ -78,12 +78,12 @@ static int64_t dup_slot(struct lane *l, uint32_t from, uint32_t to)
 	return fd;
 }
 
-/* The vector of a readv or writev: as many parts as recorded, of equal length. */
-static int vector(struct lane *l, const struct plan_args *a, char *base)
+int lane_vector(struct iovec *iov, const struct plan_args *a, char *base)
 {
-	struct iovec *iov = l->iov;
 	uint64_t parts = a->arg > IOV_PARTS ? IOV_PARTS : a->arg ? a->arg : 1, part = a->length / parts;
 
+	if (part >= DIRECT_BYTES)
+		part &= ~(uint64_t)(DIRECT_BYTES - 1);
 	for (uint64_t i = 0; i < parts; i++)
 		iov[i] = (struct iovec){.iov_base = base + i * part, .iov_len = i + 1 < parts ? part : a->length - part * (parts - 1)};
 	return (int)parts;
@@ -91,23 +91,23 @@ static int vector(struct lane *l, const struct plan_args *a, char *base)
 
 static int64_t execute_vector(struct lane *l, const struct plan_op *op, const struct plan_args *a)
 {
-	int fd = descriptor(l, op->handle);
+	int fd = lane_descriptor(l, op->handle);
 
 	switch (op->op) {
-	case TRACE_OP_READV: return CALL3(SYS_readv, fd, l->iov, vector(l, a, l->buffer));
-	case TRACE_OP_PREADV: return CALL5(SYS_preadv, fd, l->iov, vector(l, a, l->buffer), a->offset, 0);
-	case TRACE_OP_PREADV2: return CALL6(SYS_preadv2, fd, l->iov, vector(l, a, l->buffer), a->offset, 0, a->flags);
-	case TRACE_OP_WRITEV: return CALL3(SYS_writev, fd, l->iov, vector(l, a, (char *)bytes_for(l, a->offset, a->length)));
+	case TRACE_OP_READV: return CALL3(SYS_readv, fd, l->iov, lane_vector(l->iov, a, l->buffer));
+	case TRACE_OP_PREADV: return CALL5(SYS_preadv, fd, l->iov, lane_vector(l->iov, a, l->buffer), a->offset, 0);
+	case TRACE_OP_PREADV2: return CALL6(SYS_preadv2, fd, l->iov, lane_vector(l->iov, a, l->buffer), a->offset, 0, a->flags);
+	case TRACE_OP_WRITEV: return CALL3(SYS_writev, fd, l->iov, lane_vector(l->iov, a, (char *)lane_bytes(l, a->offset, a->length)));
 	case TRACE_OP_PWRITEV:
-		return CALL5(SYS_pwritev, fd, l->iov, vector(l, a, (char *)bytes_for(l, a->offset, a->length)), a->offset, 0);
+		return CALL5(SYS_pwritev, fd, l->iov, lane_vector(l->iov, a, (char *)lane_bytes(l, a->offset, a->length)), a->offset, 0);
 	default:
-		return CALL6(SYS_pwritev2, fd, l->iov, vector(l, a, (char *)bytes_for(l, a->offset, a->length)), a->offset, 0, a->flags);
+		return CALL6(SYS_pwritev2, fd, l->iov, lane_vector(l->iov, a, (char *)lane_bytes(l, a->offset, a->length)), a->offset, 0, a->flags);
 	}
 }
 
 static int64_t execute_copy(struct lane *l, const struct plan_op *op, const struct plan_args *a)
 {
-	int in = descriptor(l, op->handle), out = descriptor(l, a->handle2);
+	int in = lane_descriptor(l, op->handle), out = lane_descriptor(l, a->handle2);
 	int64_t from = (int64_t)a->offset, to = (int64_t)a->offset2;
 	int64_t *from_p = from < 0 ? NULL : &from, *to_p = to < 0 ? NULL : &to;
 
@@ -115,8 +115,8 @@ static int64_t execute_copy(struct lane *l, const struct plan_op *op, const stru
 		return CALL6(SYS_copy_file_range, in, from_p, out, to_p, a->length, 0);
 	/* A pipe or a socket stood at the other end. */
 	if (op->handle == PLAN_NONE)
-		return to_p ? CALL4(SYS_pwrite64, out, bytes_for(l, a->offset2, a->length), a->length, to)
-			    : CALL3(SYS_write, out, bytes_for(l, 0, a->length), a->length);
+		return to_p ? CALL4(SYS_pwrite64, out, lane_bytes(l, a->offset2, a->length), a->length, to)
+			    : CALL3(SYS_write, out, lane_bytes(l, 0, a->length), a->length);
 	return CALL4(SYS_sendfile, a->handle2 == PLAN_NONE ? l->run->null_fd : out, in, from_p, a->length);
 }
 
@@ -151,7 +151,7 @@ static int64_t execute_map(struct lane *l, const struct plan_op *op, const struc
 	char *address = atomic_load_explicit(&m->address, memory_order_acquire);
 
 	if (op->op == TRACE_OP_MMAP) {
-		int64_t result = CALL6(SYS_mmap, NULL, a->length, a->arg, a->flags, descriptor(l, op->handle), a->offset);
+		int64_t result = CALL6(SYS_mmap, NULL, a->length, a->arg, a->flags, lane_descriptor(l, op->handle), a->offset);
 
 		if (result < 0 && result > -4096)
 			return result;
@@ -162,6 +162,15 @@ static int64_t execute_map(struct lane *l, const struct plan_op *op, const struc
 	if (!address)
 		return -ENOMEM;
 	switch (op->op) {
+	case TRACE_OP_MREMAP: {
+		int64_t result = CALL4(SYS_mremap, address + a->offset, a->arg, a->length, MREMAP_MAYMOVE);
+
+		if (result < 0 && result > -4096)
+			return result;
+		m->bytes = a->offset + a->length;
+		atomic_store_explicit(&m->address, (char *)result - a->offset, memory_order_release);
+		return 0;
+	}
 	case TRACE_OP_MUNMAP: return CALL2(SYS_munmap, address + a->offset, a->length);
 	case TRACE_OP_MSYNC: return CALL3(SYS_msync, address + a->offset, a->length, a->flags);
 	case TRACE_OP_FAULT_READ: return CALL3(SYS_madvise, address + a->offset, a->length, MADV_POPULATE_READ);
@@ -182,7 +191,7 @@ static const void *attribute_bytes(const struct lane *l, const char *name)
 static int64_t execute_xattr(struct lane *l, const struct plan_op *op, const struct plan_args *a)
 {
 	const char *path = op->bits & PLAN_BY_SLOT ? "" : text(l, a->path), *name = text(l, a->path2);
-	int fd = replay_ops[op->op].by_path ? -1 : descriptor(l, op->handle);
+	int fd = replay_ops[op->op].by_path ? -1 : lane_descriptor(l, op->handle);
 
 	switch (op->op) {
 	case TRACE_OP_SETXATTR: return CALL5(SYS_setxattr, path, name, attribute_bytes(l, name), a->length, a->flags);
@@ -204,7 +213,7 @@ static int64_t execute_xattr(struct lane *l, const struct plan_op *op, const str
 static int64_t execute_path(struct lane *l, const struct plan_op *op, const struct plan_args *a)
 {
 	bool by_slot = op->bits & PLAN_BY_SLOT;
-	int at = by_slot ? descriptor(l, op->handle) : AT_FDCWD;
+	int at = by_slot ? lane_descriptor(l, op->handle) : AT_FDCWD;
 	const char *path = by_slot ? "" : text(l, op->handle);
 	int flags = (int)a->flags | (by_slot ? AT_EMPTY_PATH : 0);
 	uint32_t uid = (uint32_t)(a->arg >> 32), gid = (uint32_t)a->arg;
@@ -234,7 +243,7 @@ static int64_t execute_change(struct lane *l, const struct plan_op *op, const st
 	case TRACE_OP_MKNOD: case TRACE_OP_MKNODAT: return CALL3(SYS_mknod, path, S_IFREG | a->mode, 0);
 	case TRACE_OP_RENAME: case TRACE_OP_RENAMEAT: return CALL2(SYS_rename, path, path2);
 	case TRACE_OP_RENAMEAT2: return CALL5(SYS_renameat2, AT_FDCWD, path, AT_FDCWD, path2, a->flags);
-	case TRACE_OP_LINK: case TRACE_OP_LINKAT: return CALL5(SYS_linkat, by_slot ? descriptor(l, op->handle) : AT_FDCWD, path, AT_FDCWD, path2, a->flags);
+	case TRACE_OP_LINK: case TRACE_OP_LINKAT: return CALL5(SYS_linkat, by_slot ? lane_descriptor(l, op->handle) : AT_FDCWD, path, AT_FDCWD, path2, a->flags);
 	case TRACE_OP_SYMLINK: case TRACE_OP_SYMLINKAT: return CALL2(SYS_symlink, path2, path);
 	default: return CALL3(SYS_unlinkat, AT_FDCWD, path, a->flags);
 	}
@@ -242,7 +251,7 @@ static int64_t execute_change(struct lane *l, const struct plan_op *op, const st
 
 static int64_t execute_fd(struct lane *l, const struct plan_op *op, const struct plan_args *a)
 {
-	int fd = descriptor(l, op->handle);
+	int fd = lane_descriptor(l, op->handle);
 
 	switch (op->op) {
 	case TRACE_OP_LSEEK: return CALL3(SYS_lseek, fd, a->offset, a->arg);
@@ -290,15 +299,15 @@ int64_t execute(struct lane *l, const struct plan_op *op)
 	uint64_t offset = a ? a->offset : op->offset, length = a ? a->length : op->length;
 
 	switch (op->op) {
-	case TRACE_OP_READ: return CALL3(SYS_read, descriptor(l, op->handle), l->buffer, length);
-	case TRACE_OP_PREAD64: return CALL4(SYS_pread64, descriptor(l, op->handle), l->buffer, length, offset);
-	case TRACE_OP_WRITE: return CALL3(SYS_write, descriptor(l, op->handle), bytes_for(l, offset, length), length);
-	case TRACE_OP_PWRITE64: return CALL4(SYS_pwrite64, descriptor(l, op->handle), bytes_for(l, offset, length), length, offset);
-	case TRACE_OP_FSYNC: return CALL1(SYS_fsync, descriptor(l, op->handle));
-	case TRACE_OP_FDATASYNC: return CALL1(SYS_fdatasync, descriptor(l, op->handle));
-	case TRACE_OP_FSTAT: return CALL2(SYS_fstat, descriptor(l, op->handle), l->buffer);
+	case TRACE_OP_READ: return CALL3(SYS_read, lane_descriptor(l, op->handle), l->buffer, length);
+	case TRACE_OP_PREAD64: return CALL4(SYS_pread64, lane_descriptor(l, op->handle), l->buffer, length, offset);
+	case TRACE_OP_WRITE: return CALL3(SYS_write, lane_descriptor(l, op->handle), lane_bytes(l, offset, length), length);
+	case TRACE_OP_PWRITE64: return CALL4(SYS_pwrite64, lane_descriptor(l, op->handle), lane_bytes(l, offset, length), length, offset);
+	case TRACE_OP_FSYNC: return CALL1(SYS_fsync, lane_descriptor(l, op->handle));
+	case TRACE_OP_FDATASYNC: return CALL1(SYS_fdatasync, lane_descriptor(l, op->handle));
+	case TRACE_OP_FSTAT: return CALL2(SYS_fstat, lane_descriptor(l, op->handle), l->buffer);
 	case TRACE_OP_CLOSE: return close_slot(l, op->handle);
-	case TRACE_OP_GETDENTS: case TRACE_OP_GETDENTS64: return CALL3(SYS_getdents64, descriptor(l, op->handle), l->buffer, length);
+	case TRACE_OP_GETDENTS: case TRACE_OP_GETDENTS64: return CALL3(SYS_getdents64, lane_descriptor(l, op->handle), l->buffer, length);
 	}
 	if (!a)
 		a = spread(op, &narrow);

@@ -1,6 +1,7 @@
 /* The loop that everything else is for: one thread of the recording, operation by operation. */
 #include "replay/account.h"
 #include "replay/tick.h"
+#include "replay/what_if.h"
 
 enum { OVERSLEPT_MOST_NS = 200000 }; /* beyond: the box was too busy to run the lane, which is no matter of timers */
 
@@ -66,13 +67,14 @@ static uint64_t __attribute__((noinline)) keep_pace(struct lane *l, const struct
 	return late;
 }
 
-enum loop { LOOP_ASAP, LOOP_PACED, LOOP_DRY };
+enum loop { LOOP_ASAP, LOOP_PACED, LOOP_DRY, LOOP_WHAT_IF };
 
 /* Runs [op, end). False: stopped. Built once for each kind of loop, so that none decides per operation what it is. */
 static inline __attribute__((always_inline)) bool run_chunk(struct lane *l, const struct plan_op *op, const struct plan_op *end,
 							    struct position *at, enum loop loop)
 {
 	struct runtime *run = l->run;
+	const bool paced = loop == LOOP_PACED || (loop == LOOP_WHAT_IF && run->timing != TIMING_ASAP);
 
 	for (; op < end; op++) {
 		uint64_t begin = at->tick, now, late_ns = 0;
@@ -90,16 +92,16 @@ static inline __attribute__((always_inline)) bool run_chunk(struct lane *l, cons
 				return false;
 			begin = tick_now();
 		}
-		if (loop == LOOP_PACED && op->bits & PLAN_WOKEN && op->edges && run->timing == TIMING_THINK) {
+		if (paced && op->bits & PLAN_WOKEN && op->edges && run->timing == TIMING_THINK) {
 			/* The recorded pause has the way from the waker to the woken in it. */
 			at->paced_tick = l->woken_tick ? l->woken_tick : tick_now();
 			s.think_ns = l->args->woken_ns;
 		}
-		if (loop == LOOP_PACED && !hidden) {
+		if (paced && !hidden) {
 			late_ns = keep_pace(l, &s, at);
 			begin = tick_now();
 		}
-		result = loop == LOOP_DRY ? rehearsed(l, op, s.length) : execute(l, op);
+		result = loop == LOOP_DRY ? rehearsed(l, op, s.length) : loop == LOOP_WHAT_IF ? what_if_execute(l, op) : execute(l, op);
 		now = tick_now();
 		if (!hidden) {
 			uint64_t service_ns = tick_ns(now - begin);
@@ -108,7 +110,7 @@ static inline __attribute__((always_inline)) bool run_chunk(struct lane *l, cons
 			 * Against a schedule an operation that had to wait for the one before it was asked for all the same: its latency
 			 * counts from the intended begin (the "coordinated omission" of closed loops).
 			 */
-			if (loop == LOOP_PACED && run->timing == TIMING_SCHEDULE)
+			if (paced && run->timing == TIMING_SCHEDULE)
 				hist_record(l->stats->service, service_ns);
 			else
 				late_ns = 0;
@@ -131,6 +133,11 @@ static bool run_paced(struct lane *l, const struct plan_op *op, const struct pla
 	return run_chunk(l, op, end, at, LOOP_PACED);
 }
 
+static bool run_what_if(struct lane *l, const struct plan_op *op, const struct plan_op *end, struct position *at)
+{
+	return run_chunk(l, op, end, at, LOOP_WHAT_IF);
+}
+
 static bool run_dry(struct lane *l, const struct plan_op *op, const struct plan_op *end, struct position *at)
 {
 	return run_chunk(l, op, end, at, LOOP_DRY);
@@ -140,7 +147,7 @@ void lane_run(struct lane *l)
 {
 	const struct runtime *run = l->run;
 	bool (*loop)(struct lane *, const struct plan_op *, const struct plan_op *, struct position *) =
-		run->dry ? run_dry : run->timing == TIMING_ASAP ? run_asap : run_paced;
+		run->dry ? run_dry : run->what_if ? run_what_if : run->timing == TIMING_ASAP ? run_asap : run_paced;
 	struct position at = {.tick = l->begin_tick, .paced_tick = l->begin_tick, .schedule_ns = first_begin(l)};
 
 	l->bin_end_tick = run->start_tick + tick_of_ns(l->stats->bin_end_ns);

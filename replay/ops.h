@@ -27,8 +27,17 @@ enum replay_narrow { /* what a 32-byte operation without arguments holds in `len
 	NARROW_MODE,
 };
 
+/*
+ * What the engines do with it. traced: as a request when a ring did it, else as a call.
+ *             psync                uring                       mmap                                    --direct
+ *   DATA      a call, of a thread  a request                   a copy from or to a mapping             a call on a descriptor with O_DIRECT
+ *   SYNC      a call, of a thread  a request                   msync of the mapping, if there is one   as traced
+ *   CALL      as traced in every engine
+ */
+enum replay_method { METHOD_CALL, METHOD_DATA, METHOD_SYNC };
+
 struct replay_op {
-	uint8_t kind, how, narrow;
+	uint8_t kind, how, narrow, method;
 	bool by_path; /* handle is a path */
 	const char *text;
 };

@@ -41,6 +41,7 @@ struct lane {
 	struct map waited; /* other lane -> sequence already waited for */
 	struct after *after; /* what its next operations come after */
 	size_t afters, afters_room;
+	bool concurrent;
 };
 
 struct touch {
@@ -106,9 +107,15 @@ static struct lane *lane_of(struct order *o, uint32_t lane)
 	return &o->lane[lane];
 }
 
+/* By program order. */
+static bool covered(const struct order *o, uint32_t lane)
+{
+	return lane == o->current && !o->lane[lane].concurrent;
+}
+
 static void add_edge(struct order *o, uint32_t lane, uint32_t sequence)
 {
-	if (lane == o->current || !sequence)
+	if (covered(o, lane) || !sequence)
 		return;
 	for (size_t i = 0; i < o->edges; i++)
 		if (o->edge[i].lane == lane) {
@@ -142,9 +149,13 @@ static uint32_t newest_before(const struct lane *l, uint64_t time_ns)
  */
 static bool after_access(struct order *o, const struct access *a, bool strict)
 {
-	if (a->lane == o->current)
+	if (covered(o, a->lane))
 		return true;
-	if (strict || a->end_ns <= o->begin_ns) {
+	/*
+	 * A request of a ring that waited for one it overlapped with could hold up, as requests are handed in in the order of their begins,
+	 * the one that it waits for.
+	 */
+	if ((strict && !o->lane[o->current].concurrent) || a->end_ns <= o->begin_ns) {
 		add_edge(o, a->lane, a->sequence);
 		return true;
 	}
@@ -226,7 +237,7 @@ void order_all(struct order *o)
 	if (o->mode != ORDER_RESOURCE)
 		return;
 	for (uint32_t i = 0; i < o->lanes; i++)
-		if (i != o->current && o->lane[i].end_ns)
+		if (!covered(o, i) && o->lane[i].end_ns)
 			add_edge(o, i, newest_before(&o->lane[i], o->begin_ns));
 }
 
@@ -234,6 +245,16 @@ void order_newest(struct order *o, uint32_t lane)
 {
 	if (lane != o->current && lane < o->lanes && o->lane[lane].end_ns)
 		add_edge(o, lane, newest_before(&o->lane[lane], o->begin_ns));
+}
+
+void order_edge(struct order *o, uint32_t lane, uint32_t sequence)
+{
+	add_edge(o, lane, sequence);
+}
+
+void order_concurrent(struct order *o, uint32_t lane)
+{
+	lane_of(o, lane)->concurrent = true;
 }
 
 void order_after(struct order *o, uint32_t lane, uint32_t other, uint32_t sequence, uint64_t from_ns)
@@ -323,11 +344,13 @@ static void remember(struct accesses *list, struct access a)
 	item[at] = a;
 }
 
-/* Leaves out what the lane has waited for before. */
+/* Leaves out what the lane has waited for before. A ring's requests begin in another order than they stand in. */
 static void reduce(struct order *o, struct lane *l)
 {
 	size_t kept = 0;
 
+	if (l->concurrent)
+		return;
 	for (size_t i = 0; i < o->edges; i++) {
 		uint32_t *waited = map_put(&l->waited, o->edge[i].lane);
 

@@ -19,6 +19,11 @@ struct order *order_new(enum order_mode mode);
 void order_free(struct order *o);
 
 /*
+ * The operations of this lane overlap (a ring's requests): what touches the same resource gets an edge within the lane, too. "Sequence"
+ * then counts in the order of ending; an edge to one means that it and all that had ended before it are complete.
+ */
+void order_concurrent(struct order *o, uint32_t lane);
+/*
  *	order_begin(o, lane, begin_ns);
  *	order_read(o, &file.r_size); order_write(o, &name.resource); ...   // a resource is a number kept by its owner, 0 at first
  *	n = order_end(o, sequence, end_ns, &edges);                       // or order_drop(o) when the operation is not emitted
@@ -47,6 +52,8 @@ void order_peek_readers(struct order *o, uint32_t resource);
 void order_all(struct order *o);
 /* After what had ended in that lane, in every mode: it belongs to the same thread. */
 void order_newest(struct order *o, uint32_t lane);
+/* The current operation comes after this one whatever it touches. */
+void order_edge(struct order *o, uint32_t lane, uint32_t sequence);
 /* The lane's next operation that began at from_ns or later comes after this one whatever it touches: fork. */
 void order_after(struct order *o, uint32_t lane, uint32_t other, uint32_t sequence, uint64_t from_ns);
 /* The same after what had ended in the other lane at from_ns: a wake-up. Not when threads do not wait for each other; true: it will wait. */

@@ -8,8 +8,8 @@
 #include "trace/trace.h"
 
 /*
- * The plan: a trace compiled for replay. One lane per recorded thread (asynchronous requests that overlapped within a thread get
- * lanes of their own), each a list of 32-byte operations in program order. Descriptors have become handle slots, addresses of
+ * The plan: a trace compiled for replay. One lane per recorded thread, a list of 32-byte operations in program order, and one per
+ * recorded ring (io_uring, or a context of libaio), whose requests stand in the order in which they ended. Descriptors have become handle slots, addresses of
  * mappings map slots, names texts below the sandbox's root. Nothing is parsed, allocated or locked while it runs.
  * Big parts (operations, arguments, edges) lie in unlinked files and are mapped; the rest grows with the number of names and lanes.
  */
@@ -49,8 +49,10 @@ struct plan_args {
 	int64_t result;
 	uint64_t think_ns, recorded_ns;
 	uint64_t woken_ns; /* PLAN_WOKEN: the pause since what it waits for had ended */
+	uint64_t begin_ns; /* of a ring's request, since the start of the recording: the order of handing in */
 	uint32_t path, path2;
 	uint32_t mode, handle2;
+	uint32_t request; /* of a ring's request: its enum trace_event_bits */
 };
 
 /* Wait until lane has completed its first `sequence` operations. */
@@ -66,7 +68,9 @@ struct plan_chunk { /* a run of operations of one lane */
 };
 
 struct plan_lane {
-	uint32_t thread;      /* id in the trace */
+	uint32_t thread;      /* id in the trace; of a ring the first that used it */
+	uint32_t ring;        /* its number in the trace */
+	uint8_t via;          /* TRACE_VIA_SYSCALL: a thread; TRACE_VIA_URING, TRACE_VIA_AIO: a ring, its operations are all wide */
 	uint32_t operations;  /* hidden ones included */
 	uint32_t classes;     /* bit set of the classes in it */
 	bool shares_handles;  /* with another lane; else it can have a descriptor table of its own */

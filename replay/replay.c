@@ -14,6 +14,7 @@
 #include "lib/outfile.h"
 #include "lib/progress.h"
 #include "lib/stop.h"
+#include "replay/engine.h"
 #include "replay/session.h"
 #include "replay/tick.h"
 
@@ -24,7 +25,8 @@ static const struct option_row rows[] = {
 	{"timing", 't', "MODE", OPT_STRING, &opt.timing, "asap (default), think: recorded pauses, schedule: recorded times"},
 	{"speed", 0, "X", OPT_DOUBLE, &opt.speed, "think and schedule X times as fast (default 1)"},
 	{"order", 0, "MODE", OPT_STRING, &opt.order, "resource (default), thread, temporal"},
-	{"engine", 'e', "ENGINE", OPT_STRING, &opt.engine, "traced (default), psync"},
+	{"engine", 'e', "ENGINE", OPT_STRING, &opt.engine, "as traced (default); what if: psync, uring, mmap"},
+	{"direct", 0, NULL, OPT_FLAG, &opt.direct, "what if: reads and writes with O_DIRECT"},
 	{"cache", 'c', "STATE", OPT_STRING, &opt.cache, "page cache at the start: cold (default), traced, hot"},
 	{"plan-cache", 0, "DIR", OPT_STRING, &opt.plan_cache, "keep compiled plans there; none: do not (default ~/.cache/iorig/plans)"},
 	{"plan-only", 0, NULL, OPT_FLAG, &opt.plan_only, "compile and say what a replay will do and need; touch nothing"},
@@ -52,6 +54,7 @@ static int check_options(struct session *s, int argc, int first)
 {
 	int timing = choice(opt.timing, (const char *const[]){"asap", "think", "schedule", NULL});
 	int order = choice(opt.order, (const char *const[]){"resource", "thread", "temporal", NULL});
+	int engine = choice(opt.engine, (const char *const[]){"traced", "psync", "uring", "mmap", NULL});
 	int cache = choice(opt.cache, (const char *const[]){"cold", "traced", "hot", NULL});
 
 	if (first != argc - 1)
@@ -64,8 +67,10 @@ static int check_options(struct session *s, int argc, int first)
 		return fail(EXIT_USAGE, "--order %s: there are resource, thread and temporal", opt.order);
 	if (cache < 0)
 		return fail(EXIT_USAGE, "--cache %s: there are cold, traced and hot", opt.cache);
-	if (choice(opt.engine, (const char *const[]){"traced", "psync", NULL}) < 0)
-		return fail(EXIT_USAGE, "--engine %s: there are traced and psync", opt.engine);
+	if (engine < 0)
+		return fail(EXIT_USAGE, "--engine %s: there are traced, psync, uring and mmap", opt.engine);
+	if (opt.direct && engine == ENGINE_MMAP)
+		return fail(EXIT_USAGE, "--direct and --engine mmap exclude each other");
 	if (!(opt.speed > 0 && opt.speed < 1e9))
 		return fail(EXIT_USAGE, "--speed must be above 0");
 	if (!(opt.max_mismatch >= 0 && opt.max_mismatch <= 100))
@@ -76,6 +81,7 @@ static int check_options(struct session *s, int argc, int first)
 		return fail(EXIT_USAGE, "--reset and --prepared exclude each other");
 	s->timing = (enum replay_timing)timing;
 	s->order = (enum order_mode)order;
+	s->engine = (enum replay_engine)engine;
 	s->cache = (enum replay_cache)cache;
 	return EXIT_DONE;
 }
@@ -259,6 +265,7 @@ static void fill_report(struct session *s)
 	r->plan = &s->plan;
 	r->totals = &s->totals;
 	r->run = &s->result;
+	r->runtime = &s->run;
 	r->tree = &s->tree;
 	r->trace_file = s->trace;
 	r->trace_sha256 = s->sha256;
@@ -326,6 +333,7 @@ static int report(struct session *s)
 	int rc = EXIT_DONE;
 
 	fill_report(s);
+	engine_warn(&s->run);
 	s->report.reason = reason = verdict(s);
 	document = run_document(&s->report);
 	if (opt.out)
@@ -335,6 +343,7 @@ static int report(struct session *s)
 		putchar('\n');
 	} else {
 		summary(s, document);
+		engine_summary(&s->run, document);
 	}
 	if (rc)
 		return rc;
@@ -343,7 +352,7 @@ static int report(struct session *s)
 
 static int session_run(struct session *s)
 {
-	struct run_options options = {.timing = s->timing, .speed = opt.speed};
+	struct run_options options = {.timing = s->timing, .engine = s->engine, .direct = opt.direct, .temporal = s->order == ORDER_TEMPORAL, .speed = opt.speed};
 	int rc = session_plan(s);
 
 	if (rc)

@@ -16,10 +16,11 @@
 #include "lib/clock.h"
 #include "replay/call.h"
 #include "replay/pool.h"
-#include "replay/run.h"
+#include "replay/ring.h"
 #include "replay/tick.h"
+#include "replay/what_if.h"
 
-enum { STACK_BYTES = 256 * 1024, BUFFER_LEAST = 64 * 1024, IOV_BYTES = 1024 * 16, REHEARSED = 1 << 16, ROUNDS = 9 };
+enum { STACK_BYTES = 256 * 1024, BUFFER_LEAST = 64 * 1024, ROUNDING_BYTES = 16 * 1024, IOV_BYTES = 1024 * 16, REHEARSED = 1 << 16, ROUNDS = 9 };
 #define REHEARSAL_NS 100000000ULL /* no further lanes and rounds after that: many short lanes take longer than their operations */
 #define POPULATE_MOST (1ULL << 20)
 
@@ -45,8 +46,12 @@ static void *zeroed(size_t n, size_t bytes, size_t alignment)
 
 int run_init(struct runtime *run, const struct plan *plan, const struct run_options *options, struct totals *totals, int root_fd)
 {
-	*run = (struct runtime){.plan = plan, .timing = options->timing, .speed = options->speed, .totals = totals, .root_fd = root_fd,
+	*run = (struct runtime){.plan = plan, .timing = options->timing, .speed = options->speed, .engine = options->engine, .direct = options->direct,
+				.what_if = options->direct || options->engine == ENGINE_URING || options->engine == ENGINE_MMAP, .proc_fd = -1,
+				.temporal = options->temporal, .totals = totals, .root_fd = root_fd,
 				.margin_ns = 20000};
+	if (run->what_if)
+		run->proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	run->null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	run->pool = pool_make(longest_write(plan) + (1 << 20), &run->pool_bytes);
 	if (!run->pool)
@@ -55,7 +60,10 @@ int run_init(struct runtime *run, const struct plan *plan, const struct run_opti
 	run->slot = zeroed(plan->slots, sizeof(*run->slot), 64);
 	run->slot_path = zeroed(plan->slots, sizeof(*run->slot_path), 64);
 	run->map = zeroed(plan->maps, sizeof(*run->map), 64);
-	if (!run->lane || !run->slot || !run->slot_path || !run->map)
+	run->companion = run->what_if ? zeroed(plan->slots, sizeof(*run->companion), 64) : NULL;
+	run->ring = zeroed(plan->lanes, sizeof(*run->ring), 64);
+	if (!run->lane || !run->slot || !run->slot_path || !run->map || !run->ring ||
+	    (run->what_if && !run->companion))
 		return -ENOMEM;
 	for (uint32_t i = 0; i < plan->slots; i++)
 		run->slot[i] = -1;
@@ -64,8 +72,12 @@ int run_init(struct runtime *run, const struct plan *plan, const struct run_opti
 		run->lane[i].plan = &plan->lane[i];
 		run->lane[i].number = i;
 		run->lane[i].wake_at = UINT32_MAX;
+		run->lane[i].bell_fd = -1;
+		run->rings |= plan->lane[i].via != TRACE_VIA_SYSCALL;
 		pthread_mutex_init(&run->lane[i].sleepers_lock, NULL);
 	}
+	if (run->engine == ENGINE_MMAP)
+		what_if_catch_faults();
 	run->no_barrier = CALL3(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) < 0;
 	return 0;
 }
@@ -76,6 +88,8 @@ void run_release(struct runtime *run)
 	free((void *)run->slot);
 	free(run->slot_path);
 	free(run->map);
+	free(run->ring);
+	free(run->companion);
 }
 
 /* ---- a lane's own memory --------------------------------------------------------------------------------------------------- */
@@ -84,7 +98,7 @@ static size_t buffer_bytes(const struct lane *l)
 {
 	uint64_t n = l->plan->longest_read > BUFFER_LEAST ? l->plan->longest_read : BUFFER_LEAST;
 
-	return (size_t)(n + 4095) / 4096 * 4096 + IOV_BYTES;
+	return (size_t)(n + 4095) / 4096 * 4096 + ROUNDING_BYTES + IOV_BYTES;
 }
 
 static int lane_prepare(struct lane *l)
@@ -98,7 +112,7 @@ static int lane_prepare(struct lane *l)
 	if (!l->stats || !l->buffer)
 		return -ENOMEM;
 	l->iov = l->buffer + n - IOV_BYTES;
-	return 0;
+	return l->plan->via == TRACE_VIA_SYSCALL ? 0 : ring_prepare(l);
 }
 
 /* Page faults here instead of in the operations. Lanes that others start do it when they are started: thousands never live at once. */
@@ -112,6 +126,7 @@ static void lane_begin(struct lane *l)
 
 static void lane_free(struct lane *l)
 {
+	ring_free(l);
 	if (l->buffer)
 		munmap(l->buffer, buffer_bytes(l));
 	lane_stats_free(l->stats);
@@ -143,15 +158,21 @@ static int rehearse_lane(struct runtime *run, const struct plan_lane *from, uint
 		l->run = run;
 		l->plan = &part;
 		l->wake_at = UINT32_MAX;
+		l->bell_fd = -1;
 		rc = lane_prepare(l);
 	}
 	if (!rc) {
 		uint64_t began;
 
 		lane_begin(l);
+		if (l->ring)
+			ring_begin(l);
 		began = thread_cpu_ns();
 		run->start_tick = l->begin_tick = tick_now();
-		lane_run(l);
+		if (l->ring)
+			ring_run(l);
+		else
+			lane_run(l);
 		*cpu_ns += thread_cpu_ns() - began;
 		*left -= n < *left ? n : *left;
 	}
@@ -204,6 +225,7 @@ static int close_lanes_descriptors(const struct runtime *run, unsigned flags)
 {
 	int last = run->root_fd > run->null_fd ? run->root_fd : run->null_fd;
 
+	last = run->proc_fd > last ? run->proc_fd : last;
 	return (int)CALL3(SYS_close_range, last + 1, UINT_MAX, flags);
 }
 
@@ -241,12 +263,15 @@ static void *lane_thread(void *arg)
 	struct lane *l = arg;
 	struct runtime *run = l->run;
 	bool created = l->plan->creator.lane != PLAN_NONE;
-	/* When it cannot have one it uses the common one. */
-	bool own = !l->plan->shares_handles && !close_lanes_descriptors(run, CLOSE_RANGE_UNSHARE);
+	/* When it cannot have one it uses the common one; so do all where there are rings, which are woken by a descriptor. */
+	bool own = !run->rings && !l->plan->shares_handles && !close_lanes_descriptors(run, CLOSE_RANGE_UNSHARE);
 
 	prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
 	if (!created)
 		lane_begin(l);
+	what_if_open(l);
+	if (l->ring)
+		ring_begin(l);
 	atomic_fetch_add(&run->ready, 1);
 	CALL3(SYS_futex, &run->ready, FUTEX_WAKE_PRIVATE, 1);
 	while (!atomic_load_explicit(&run->open_gate, memory_order_acquire))
@@ -256,7 +281,14 @@ static void *lane_thread(void *arg)
 		l->begin_tick = l->woken_tick ? l->woken_tick : tick_now();
 		lane_begin(l);
 	}
-	lane_run(l);
+	if (l->ring) {
+		ring_run(l);
+		ring_end(l);
+		run->ring[l->number] = l->ring->facts;
+	} else {
+		lane_run(l);
+	}
+	what_if_close(l);
 	if (own)
 		close_lanes_descriptors(run, 0);
 	totals_add_lane(run->totals, l->stats, l->plan->classes);

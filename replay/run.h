@@ -5,6 +5,9 @@
 
 struct run_options {
 	enum replay_timing timing;
+	enum replay_engine engine;
+	bool direct;
+	bool temporal; /* one operation after the other */
 	double speed;
 };
 

@@ -11,7 +11,7 @@
 struct replay_options {
 	const char *root, *timing, *order, *engine, *cache, *out, *plan_cache;
 	double speed, max_mismatch;
-	bool plan_only, prepare_only, prepared, reset, clean, json;
+	bool plan_only, prepare_only, prepared, reset, clean, json, direct;
 };
 
 struct session {
@@ -34,6 +34,7 @@ struct session {
 	enum replay_cache cache;
 	enum replay_timing timing;
 	enum order_mode order;
+	enum replay_engine engine;
 };
 
 /* Runs a phase in the sandbox and shows how far it is. done: bytes so far, may be NULL. */

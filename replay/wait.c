@@ -64,7 +64,7 @@ static void sleep_for(struct lane *l, struct lane *other, uint32_t sequence)
 	unlist(l, other);
 }
 
-static bool wait_for_one(struct lane *l, const struct plan_edge *edge)
+bool wait_for_edge_asleep(struct lane *l, const struct plan_edge *edge)
 {
 	struct lane *other = &l->run->lane[edge->lane & ~PLAN_EDGE_MORE];
 	uint64_t began;
@@ -90,7 +90,7 @@ bool wait_for_edges(struct lane *l, uint32_t edges)
 	const struct plan_edge *e = &l->run->plan->edge[edges - 1];
 
 	l->woken_tick = 0;
-	while (wait_for_one(l, e))
+	while (wait_for_edge_asleep(l, e))
 		if (!(e++->lane & PLAN_EDGE_MORE))
 			return true;
 	return false;
@@ -98,13 +98,48 @@ bool wait_for_edges(struct lane *l, uint32_t edges)
 
 bool wait_for_creator(struct lane *l)
 {
-	return l->plan->creator.lane == PLAN_NONE || wait_for_one(l, &l->plan->creator);
+	return l->plan->creator.lane == PLAN_NONE || wait_for_edge_asleep(l, &l->plan->creator);
+}
+
+static struct lane *source_of(const struct lane *l, const struct plan_edge *edge)
+{
+	return &l->run->lane[edge->lane & ~PLAN_EDGE_MORE];
+}
+
+bool edge_reached(const struct lane *l, const struct plan_edge *edge)
+{
+	return reached(source_of(l, edge), edge->sequence);
+}
+
+const struct plan_edge *edge_unreached(const struct lane *l, uint32_t edges)
+{
+	const struct plan_edge *e = &l->run->plan->edge[edges - 1];
+
+	while (edge_reached(l, e))
+		if (!(e++->lane & PLAN_EDGE_MORE))
+			return NULL;
+	return e;
+}
+
+void wait_begin(struct lane *l, const struct plan_edge *edge)
+{
+	list(l, source_of(l, edge), edge->sequence);
+	barrier_everywhere(l);
+}
+
+void wait_end(struct lane *l, const struct plan_edge *edge)
+{
+	unlist(l, source_of(l, edge));
 }
 
 static void ring(struct lane *sleeper)
 {
+	uint64_t one = 1;
+
 	atomic_fetch_add(&sleeper->bell, 1);
 	CALL3(SYS_futex, &sleeper->bell, FUTEX_WAKE_PRIVATE, 1);
+	if (sleeper->bell_fd >= 0)
+		CALL3(SYS_write, sleeper->bell_fd, &one, sizeof(one));
 }
 
 /* Exactly those that want no more than is done: thousands may sleep for their creator. */
