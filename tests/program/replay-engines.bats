@@ -1,0 +1,283 @@
+#!/usr/bin/env bats
+# iorig replay: rings of the recording through real rings, and the what-if engines.
+bats_require_minimum_version 1.5.0
+
+setup() {
+	cd "$BATS_TEST_DIRNAME/../.."
+	repo=$PWD
+	iorig=$repo/bin/iorig
+	helpers=$repo/build/helpers
+	[ "$(id -u)" = 0 ] || skip "the page cache can only be dropped by root"
+	dir=$(mktemp -d /var/tmp/iorig-engines.XXXXXX) # O_DIRECT wants a file system on a disk
+	cd "$dir"
+}
+
+teardown() {
+	rm -rf "$dir"
+}
+
+need_recorder() {
+	[ -r /sys/kernel/btf/vmlinux ] || skip "this kernel has no type information (BTF)"
+}
+
+build() { # text on stdin: makes t.iotrace
+	"$iorig" trace build - -o t.iotrace
+}
+
+# Every result as recorded, the final tree as implied. COMMAND=... stands before iorig.
+good() {
+	rm -rf root run
+	mkdir root
+	run --separate-stderr timeout 60 $COMMAND "$iorig" replay "${TRACE:-t.iotrace}" --root root -o run --cache hot "$@"
+	[ "$status" = 0 ] || { echo "$output$stderr"; jq -c '.mismatch.first[], .tree.first[]' run/run.json; false; }
+	jq -e '.outcome == "ok" and .mismatch.count == 0 and .tree.differences == 0 and .coverage.contradictions == 0' run/run.json >/dev/null ||
+		{ jq -c '.mismatch, .tree, .coverage' run/run.json; false; }
+}
+
+# Requests of a trace: how many of each kind, and the most that were under way at a time.
+requests() { # TRACE VIA
+	"$iorig" trace dump "$1" | awk -v via="via=$2" '
+		index($0, via) { split($1, t, "+"); printf "%.9f 1\n%.9f -1\n", t[1], t[1] + t[2]; n[$3]++ }
+		END { for (op in n) print "# " op, n[op] }' | LC_ALL=C sort -k1,1 -k2,2n | awk '
+		/^#/ { print; next } { d += $2; if (d > most) most = d } END { print "most " most + 0 }'
+}
+
+record_fio() { # ENGINE [OPTION]...
+	local engine=$1
+	shift
+	mkdir -p w
+	"$iorig" capture -o t.iotrace -- fio --name=a --directory="$dir/w" --size=8m --bs=4k --direct=1 --ioengine="$engine" --iodepth=32 \
+		--rw=randrw --io_size=4m --randseed=7 "$@" >fio.out 2>&1
+}
+
+@test "io_uring at depth 32 with fsync goes through an io_uring of that depth" {
+	need_recorder
+	record_fio io_uring --fsync=64
+	good --cache cold
+	jq -e '.what_if == false and .engine.rings[0] == (.engine.rings[0] + {recorded: "io_uring", replayed: "io_uring", calls: 0})
+		and (.engine.rings[0] | .depth <= .recorded_depth and .depth * 2 >= .recorded_depth)' run/run.json || { jq -c .engine run/run.json; false; }
+	COMMAND="$iorig capture -o again.iotrace --" good
+	requests t.iotrace uring | grep -v most >want
+	requests again.iotrace uring | grep -v most >got
+	diff want got
+	[ "$(awk '{ n += $3 } END { print n }' want)" -gt 1000 ]
+	# A device that is quicker than the one who hands in does not let the depth be reached.
+	depth=$(requests again.iotrace uring | awk '/most/ { print $2 }')
+	[ "$depth" -ge 16 ]
+	[ "$depth" -le "$(requests t.iotrace uring | awk '/most/ { print $2 }')" ]
+}
+
+@test "libaio at depth 32 in batches goes through a context of that depth" {
+	need_recorder
+	record_fio libaio --iodepth_batch=8 --iodepth_batch_complete_min=8
+	COMMAND="$iorig capture -o again.iotrace --" good
+	jq -e '.engine.rings[0] == (.engine.rings[0] + {recorded: "libaio", replayed: "libaio", calls: 0})' run/run.json
+	diff <(requests t.iotrace aio | grep -v most) <(requests again.iotrace aio | grep -v most)
+	[ "$(requests again.iotrace aio | awk '/most/ { print $2 }')" = "$(requests t.iotrace aio | awk '/most/ { print $2 }')" ]
+	# As many calls handed them in, give or take the last ones.
+	want=$("$iorig" trace dump t.iotrace | grep -c ' io_submit ')
+	got=$("$iorig" trace dump again.iotrace | grep -c ' io_submit ')
+	[ "$got" -ge $((want * 9 / 10)) ] && [ "$got" -le $((want * 11 / 10)) ]
+}
+
+chains() {
+	build <<-'EOF'
+		thread 1 tid=10
+		file 1 ino=1 mode=0100644 size=10000 path="/a"
+		file 2 ino=2 mode=0100644 bits=created path="/new"
+		0.5 1 openat path="/a" file=1 flags=O_RDWR = 3
+		1.000001+0.1 1 pread64 fd=3 file=1 offset=8000 length=4096 via=uring ring=1 bits=link = 2000
+		1.000002+0.1001 1 pread64 fd=3 file=1 offset=0 length=4096 via=uring ring=1 bits=link|batch = -ECANCELED
+		1.000003+0.1002 1 fsync fd=3 file=1 via=uring ring=1 bits=batch = -ECANCELED
+		2.000001+0.1 1 pread64 fd=3 file=1 offset=8000 length=4096 via=uring ring=1 bits=hardlink = 2000
+		2.000002+0.1001 1 pwrite64 fd=3 file=1 offset=0 length=4096 via=uring ring=1 bits=link|batch = 4096
+		2.000003+0.1002 1 fdatasync fd=3 file=1 via=uring ring=1 bits=batch = 0
+		3.000001+0.1 1 pwrite64 fd=3 file=1 offset=0 length=512 via=uring ring=1 = 512
+		3.000002+0.1001 1 pwritev fd=3 file=1 offset=512 length=512 arg=4 via=uring ring=1 bits=batch = 512
+		3.000003+0.1002 1 fsync fd=3 file=1 via=uring ring=1 bits=batch|drain = 0
+		3.000004+0.1003 1 read fd=3 file=1 offset=0 length=100 via=uring ring=1 bits=batch|async = 100
+		4.0+0.1 1 read fd=3 file=1 offset=100 length=100 via=uring ring=1 = 100
+		5.000001+0.1 1 openat path="/new" file=2 flags=O_RDWR|O_CREAT mode=0600 via=uring ring=1 bits=link|created = 5
+		5.000002+0.1001 1 pwrite64 fd=5 file=2 offset=0 length=4096 via=uring ring=1 bits=link|batch = 4096
+		5.000003+0.1002 1 close fd=5 file=2 via=uring ring=1 bits=batch = 0
+		6.000001+0.1 1 pread64 fd=0 file=1 offset=0 length=4096 via=uring ring=1 bits=fixed-file|fixed-buffer = 4096
+		7+0.1 1 pread64 fd=3 file=1 offset=8000 length=4096 via=uring ring=1 = 2000
+		8 1 close fd=3 file=1
+	EOF
+}
+
+@test "linked requests wait and are cancelled, drains drain, batches stay together; under every engine" {
+	chains
+	for engine in traced psync uring mmap; do
+		good --engine "$engine"
+		jq -e --arg e "$engine" '.engine.name == $e and .what_if == ($e != "traced") and .coverage.ops_ratio == 1' run/run.json
+		jq -e '.engine.rings[0] | .links == 6 and .drains == 1' run/run.json
+		[ "$(stat -c %s root/new)" = 4096 ]
+	done
+	good --engine traced
+	# Opens and closes are calls of the ring's thread. Each batch is one hand-in, and so is each single request.
+	jq -e '.engine.rings[0] | .replayed == "io_uring" and .depth == 4 and .requests == 14 and .calls == 2 and .batches == 7' run/run.json
+	good --order temporal
+	jq -e '.engine.rings[0].depth == 1' run/run.json
+}
+
+@test "a ring and a thread wait for each other's operations" {
+	# The write that makes the file longer, a read of it by a call, a request after that call, a thread that needs the request.
+	{
+		echo 'thread 1 tid=10'
+		echo 'thread 2 tid=11 pid=10 parent=1'
+		echo 'file 1 ino=1 mode=0100644 size=600 path="/a"'
+		echo '0.5 1 openat path="/a" file=1 flags=O_RDWR = 3'
+		for i in $(seq 0 199); do
+			t=$((i + 1))
+			echo "$t.1+0.2 1 pwrite64 fd=3 file=1 offset=$((i * 8192)) length=4096 via=uring ring=1"
+			echo "$t.11+0.2 1 pread64 fd=3 file=1 offset=0 length=512 via=uring ring=1"
+			echo "$t.4+0.1 2 pread64 fd=3 file=1 offset=$((i * 8192)) length=4096"
+			echo "$t.6+0.1 2 pwrite64 fd=3 file=1 offset=$((i * 8192 + 4096)) length=4096"
+			echo "$t.8+0.1 1 pread64 fd=3 file=1 offset=$((i * 8192)) length=8192 via=uring ring=1"
+		done
+	} | build
+	for engine in traced psync uring; do
+		for run in 1 2 3; do good --engine "$engine"; done
+	done
+}
+
+@test "where the kernel refuses rings, other means replay the requests, and say so" {
+	chains
+	COMMAND="$helpers/deny uring" good
+	[[ $stderr == *"1 rings of the recording were replayed by other means: the kernel refuses to make one (Operation not permitted)"* ]]
+	jq -e '.engine.rings[0] | .replayed == "psync" and .refused == "EPERM" and .depth > 1' run/run.json
+	COMMAND="$helpers/deny uring" good --engine uring
+	[[ $stderr == *"the kernel refuses to make one"* ]]
+	build <<-'EOF'
+		thread 1 tid=10
+		file 1 ino=1 mode=0100644 size=100000 path="/a"
+		0.5 1 openat path="/a" file=1 flags=O_RDWR = 3
+		1+0.5 1 pread64 fd=3 file=1 offset=0 length=4096 via=aio ring=1
+		1+0.6 1 pwrite64 fd=3 file=1 offset=4096 length=4096 via=aio ring=1
+		1+0.7 1 preadv fd=3 file=1 offset=4096 length=4096 arg=3 via=aio ring=1
+		2+0.1 1 fdatasync fd=3 file=1 via=aio ring=1 = 0
+	EOF
+	good
+	jq -e '.engine.rings[0] | .replayed == "libaio" and .depth == 3 and .batches == 2' run/run.json
+	COMMAND="$helpers/deny aio" good
+	jq -e '.engine.rings[0] | .replayed == "psync" and .depth == 3' run/run.json
+}
+
+@test "a ring keeps the recorded pauses and times" {
+	{
+		echo 'thread 1 tid=10'
+		echo 'file 1 ino=1 mode=0100644 size=100000 path="/a"'
+		echo '0.001 1 openat path="/a" file=1 flags=O_RDWR = 3'
+		for i in $(seq 1 40); do echo "0.$(printf %03d $((i * 10)))+0.0001 1 pread64 fd=3 file=1 offset=0 length=4096 via=uring ring=1"; done
+	} | build
+	for timing in think schedule; do
+		good --timing "$timing"
+		jq -e '.elapsed_ns > 3.8e8 and .elapsed_ns < 1e9' run/run.json
+	done
+	good --timing schedule --speed 4
+	jq -e '.elapsed_ns > 0.9e8 and .elapsed_ns < 3e8' run/run.json
+}
+
+@test "what-ifs do the reads and writes that they can, and leave the same tree" {
+	build <<-'EOF'
+		thread 1 tid=10
+		file 1 ino=1 mode=0100644 size=100000 path="/old"
+		file 2 ino=2 mode=0100644 bits=created path="/new"
+		file 3 ino=3 mode=0100644 size=5 path="/log"
+		1 1 openat path="/old" file=1 flags=O_RDWR = 3
+		2 1 pread64 fd=3 file=1 offset=4096 length=8192
+		3 1 pread64 fd=3 file=1 offset=99000 length=4096 = 1000
+		4 1 read fd=3 file=1 offset=0 length=5000
+		5 1 lseek fd=3 file=1 offset=0 arg=1 = 5000
+		6 1 pwrite64 fd=3 file=1 offset=8192 length=4096
+		7 1 pwritev fd=3 file=1 offset=99900 length=300 arg=3
+		8 1 fsync fd=3 file=1
+		9 1 openat path="/new" file=2 flags=O_WRONLY|O_CREAT mode=0600 bits=created = 4
+		10 1 write fd=4 file=2 offset=0 length=8192
+		11 1 write fd=4 file=2 offset=8192 length=100
+		12 1 dup fd=4 file=2 = 5
+		13 1 write fd=5 file=2 offset=8292 length=100
+		14 1 read fd=4 file=2 offset=8392 length=1 = -EBADF
+		15 1 ftruncate fd=4 file=2 length=50
+		16 1 fdatasync fd=5 file=2
+		17 1 openat path="/log" file=3 flags=O_RDWR|O_APPEND = 6
+		18 1 write fd=6 file=3 offset=5 length=4096
+		19 1 pread64 fd=6 file=3 offset=0 length=5000 = 4101
+		20 1 openat path="/new" file=2 flags=O_RDONLY = 7
+		21 1 readv fd=7 file=2 offset=0 length=4096 arg=2 = 50
+		22 1 read fd=7 file=2 offset=50 length=4096 = 0
+		23 1 ftruncate fd=3 file=1 length=200000
+		24 1 pread64 fd=3 file=1 offset=150000 length=4096
+	EOF
+	good --engine uring
+	jq -e '.what_if and .engine.methods.all == 16 and .engine.methods.io_uring == 16 and .engine.as_traced == {}' run/run.json
+	[[ $output == *"what if: engine uring; of 16 reads, writes and syncs, 16 io_uring; not comparable with traced runs"* ]]
+	good --engine mmap
+	jq -e '.what_if and .engine.methods.mapped == 13 and .engine.as_traced == {read: 2, write: 1}' run/run.json ||
+		{ jq -c .engine run/run.json; false; }
+	good --direct
+	jq -e '.what_if and .engine.name == "traced" and .engine.direct and .engine.methods.direct_rounded > 0' run/run.json
+	jq -e '.engine.methods.direct + (.engine.as_traced | add) + 2 == .engine.methods.all' run/run.json || { jq -c .engine run/run.json; false; }
+	good --direct --engine uring
+	good --direct --engine psync
+	good
+	jq -e '.what_if == false and .engine.as_traced == {}' run/run.json
+	[[ $output != *"what if"* ]]
+}
+
+@test "the maildir workload is right under every engine" {
+	need_recorder
+	mkdir w
+	"$iorig" capture -o t.iotrace -- "$helpers/maildir" w 300 4 >/dev/null
+	left=$(find w -type f | wc -l)
+	for how in "traced" "psync" "uring" "mmap" "traced --direct"; do
+		good --engine $how
+		[ "$(find root -path '*/new/*' -type f | wc -l)" = "$left" ]
+	done
+}
+
+@test "every call in every form, recorded and replayed: no unexpected result, the same tree" {
+	need_recorder
+	for helper in iocalls; do
+		mkdir w
+		"$iorig" capture -o t.iotrace -- "$helpers/$helper" w >/dev/null
+		for how in "traced" "psync" "uring" "mmap" "traced --direct"; do
+			good --engine $how
+		done
+		# What is left out failed for its arguments alone: addresses and descriptors that do not exist.
+		want=$("$iorig" trace dump t.iotrace | grep -cE -e '= -EFAULT$|bits=path-unresolved|^[^ ]+ [0-9]+ mmap .* = -EBADF$')
+		[ "$(jq '.coverage.skipped | add' run/run.json)" -le "$want" ]
+		rm -r w
+	done
+}
+
+@test "mappings grow and move, flags of one write append" {
+	build <<-'EOF'
+		thread 1 tid=10
+		file 1 ino=1 mode=0100644 size=8192 path="/a"
+		1 1 openat path="/a" file=1 flags=O_RDWR = 3
+		2 1 mmap fd=3 file=1 flags=0x1 offset=0 offset2=0x10000 length=8192 arg=3 = 0x10000
+		3 1 ftruncate fd=3 file=1 length=65536
+		4 1 mremap file=1 offset=0x90000 offset2=0x10000 length=65536 flags=1 arg=8192 = 0x90000
+		5 1 fault_write file=1 offset=61440 length=4096 via=fault
+		6 1 msync file=1 offset2=0x9f000 length=4096 flags=4
+		7 1 mremap file=1 offset=0x90000 offset2=0x90000 length=4096 flags=0 arg=65536 = 0x90000
+		8 1 munmap file=1 offset2=0x90000 length=4096
+		9 1 pwritev2 fd=3 file=1 offset=0 length=100 flags=0x10 arg=1
+		10 1 preadv2 fd=3 file=1 offset=65536 length=4096 flags=0x8 arg=2 = 100
+		11 1 close fd=3 file=1
+	EOF
+	good
+	jq -e '.coverage.ops_ratio == 1' run/run.json
+	[ "$(stat -c %s root/a)" = 65636 ]
+}
+
+@test "engines that exclude each other are usage errors" {
+	build <<<'thread 1 tid=10'
+	mkdir root
+	run -2 --separate-stderr "$iorig" replay t.iotrace --root root --engine mmap --direct
+	[ "$stderr" = "iorig: --direct and --engine mmap exclude each other" ]
+	run -2 --separate-stderr "$iorig" replay t.iotrace --root root --engine threads
+	[ "$stderr" = "iorig: --engine threads: there are traced, psync, uring and mmap" ]
+}
