@@ -193,7 +193,10 @@ static __always_inline struct counters *my_counters(void)
 
 static __always_inline struct class_counters *class_of(struct counters *c, __u32 class)
 {
-	return &c->class[class & (CLASS_MAX - 1)];
+	struct class_counters *k = &c->class[class & (CLASS_MAX - 1)];
+
+	asm volatile("" : "+r"(k)); /* before 5.12 the verifier forgets the bounds of a number that is spilled, but not a pointer's */
+	return k;
 }
 
 static __always_inline void *my_ring(void)

@@ -111,6 +111,7 @@ static __always_inline int on_plain_call(struct pt_regs *regs, __u32 nr, long re
 	void *ring = my_ring();
 	struct slot *slot;
 
+	asm volatile("" : "+r"(config)); /* see class_of */
 	p.ids = IDS(task);
 	if (!selected(task, p.ids >> 32) || !counters)
 		return 0;
