@@ -11,6 +11,13 @@ struct rewrite {
 	void *context;
 	uint32_t *id[REWRITE_ROLES]; /* new id by old, 0 = not yet */
 	uint32_t room;
+	struct target_lengths {
+		struct target_length {
+			uint32_t old, now;
+		} *of;
+		uint32_t room;
+	} by_file, by_name; /* of symbolic links: by id of the file; by id of the name, for those that the recording made */
+	uint32_t files;
 	int rc;
 };
 
@@ -53,6 +60,71 @@ static void string(struct rewrite *x, enum rewrite_role role, uint32_t *id)
 	*id = x->id[role][old];
 }
 
+static struct target_length *length_of(struct rewrite *x, struct target_lengths *all, uint32_t id)
+{
+	uint32_t room = all->room ? all->room : 1024;
+	struct target_length *bigger;
+
+	if (id < all->room)
+		return &all->of[id];
+	while (room <= id)
+		room *= 2;
+	bigger = realloc(all->of, room * sizeof(*bigger));
+	if (!bigger) {
+		x->rc = -ENOMEM;
+		return NULL;
+	}
+	memset(bigger + all->room, 0, (room - all->room) * sizeof(*bigger));
+	all->of = bigger;
+	all->room = room;
+	return &all->of[id];
+}
+
+/* Notes how long a target was and is. Returns where, NULL when there is none or the copy has failed. */
+static const struct target_length *note(struct rewrite *x, struct target_lengths *all, uint32_t id, uint32_t old)
+{
+	struct target_length *length = old && !x->rc ? length_of(x, all, id) : NULL;
+	const char *text = length ? x->rename(x->context, REWRITE_PATH, trace_reader_string(x->reader, old)) : NULL;
+
+	if (!text)
+		return NULL;
+	length->now = (uint32_t)strlen(text);
+	length->old = (uint32_t)strlen(trace_reader_string(x->reader, old));
+	return length;
+}
+
+/* The target of a symbolic link; its length is the link's size. */
+static void target(struct rewrite *x, uint32_t id, struct trace_file *file)
+{
+	const struct target_length *length = note(x, &x->by_file, id, file->target);
+
+	if (length && file->size == length->old)
+		file->size = length->now;
+	string(x, REWRITE_PATH, &file->target);
+}
+
+/* What readlink(2) returned is the length of the target, unless the buffer was too short for that. */
+static void read_target(struct rewrite *x, struct trace_event *e)
+{
+	const struct target_length *length = length_of(x, &x->by_file, e->file);
+
+	if (length && length->old != e->result)
+		length = length_of(x, &x->by_name, e->path);
+	if (!length || !length->old || e->result != length->old)
+		return;
+	e->result = length->now;
+	if (e->length < length->now + (e->length > length->old))
+		e->length = length->now + (e->length > length->old);
+}
+
+static void target_of_event(struct rewrite *x, struct trace_event *e)
+{
+	switch (e->op) {
+	case TRACE_OP_SYMLINK: case TRACE_OP_SYMLINKAT: note(x, &x->by_name, e->path2, e->path); break;
+	case TRACE_OP_READLINK: case TRACE_OP_READLINKAT: read_target(x, e); break;
+	}
+}
+
 static int copy_record(struct rewrite *x, struct trace_record *r)
 {
 	struct trace_event *e = &r->event;
@@ -60,13 +132,14 @@ static int copy_record(struct rewrite *x, struct trace_record *r)
 	switch (r->type) {
 	case TRACE_FILE:
 		string(x, REWRITE_PATH, &r->file.path);
-		string(x, REWRITE_PATH, &r->file.target);
+		target(x, ++x->files, &r->file);
 		return x->rc ? x->rc : trace_writer_file(x->writer, &r->file) ? 0 : trace_writer_flush(x->writer);
 	case TRACE_THREAD:
 		string(x, REWRITE_NAME, &r->thread.comm);
 		string(x, REWRITE_PATH, &r->thread.cwd);
 		return x->rc ? x->rc : trace_writer_thread(x->writer, &r->thread) ? 0 : trace_writer_flush(x->writer);
 	case TRACE_EVENT:
+		target_of_event(x, e);
 		string(x, REWRITE_PATH, &e->path);
 		string(x, trace_ops[e->op].class == TRACE_CLASS_XATTR ? REWRITE_XATTR : REWRITE_PATH, &e->path2);
 		return x->rc ? x->rc : trace_writer_event(x->writer, e);
@@ -90,5 +163,7 @@ int rewrite_copy(struct trace_reader *r, struct trace_writer *w, rewrite_rename 
 		x.rc = copy_record(&x, &record);
 	for (int role = 0; role < REWRITE_ROLES; role++)
 		free(x.id[role]);
+	free(x.by_file.of);
+	free(x.by_name.of);
 	return x.rc;
 }

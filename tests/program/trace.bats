@@ -303,3 +303,25 @@ named() {
 	[[ "$stderr" == "iorig: 'half': truncated at byte 500, after 0 events"* ]]
 	[ -z "$(ls x* 2>/dev/null)" ]
 }
+
+@test "anonymize: what readlink returned is as long as the new target" {
+	"$iorig" trace build - -o links.iotrace <<-'TEXT'
+		thread 1 tid=1
+		file 1 ino=1 mode=0120777 size=6 path="/old" target="README"
+		0.1+0.1 1 readlink file=1 path="/old" length=100 = 6
+		0.2+0.1 1 readlink file=1 path="/old" length=3 = 3
+		0.3+0.1 1 symlink path="abc" path2="/new"
+		0.4+0.1 1 readlink path="/new" length=4 = 3
+	TEXT
+	"$iorig" trace anonymize -o hidden.iotrace links.iotrace
+	run -0 "$iorig" trace dump hidden.iotrace
+	diff <(sed -E 's/"[^"]+"/NAME/g; s/^[^ ]+ //' <<<"$output" | grep -E 'readlink|size') - <<-'END'
+		1 ino=1 mode=0120777 size=16 path=NAME target=NAME
+		1 readlink file=1 path=NAME length=100 = 16
+		1 readlink file=1 path=NAME length=3 = 3
+		1 readlink path=NAME length=17 = 16
+	END
+	mkdir replayed
+	run -0 "$iorig" replay hidden.iotrace --root replayed --json
+	[ "$(jq .mismatch.count <<<"$output")" = 0 ]
+}
