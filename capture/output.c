@@ -19,7 +19,7 @@ int output_parse_rotate(struct output *o, const char *text)
 	if (comma) {
 		*comma = 0;
 		if (parse_u64(comma + 1, &o->keep) || !o->keep)
-			return -EINVAL;
+			return -EINVAL; /* cppcheck-suppress memleak ; the cleanup attribute frees it */
 	}
 	return parse_size(copy, &o->rotate_bytes) || o->rotate_bytes < 1 << 16 ? -EINVAL : 0;
 }
@@ -90,5 +90,5 @@ const struct mountinfo_entry *output_mount(const struct output *o, const struct 
 	if (slash)
 		slash[slash == copy] = 0;
 	folder = realpath(slash ? copy : ".", NULL);
-	return folder ? mountinfo_of(mounts, folder, strlen(folder)) : NULL;
+	return folder ? mountinfo_of(mounts, folder, strlen(folder)) : NULL; /* cppcheck-suppress memleak ; the cleanup attribute frees it */
 }
