@@ -32,7 +32,7 @@ for engine in io_uring libaio; do
 	app "$engine" >/dev/null # lays the file out
 	app "$engine" "$iorig" capture -o "$dir/t.iotrace" -- >/dev/null
 	: >"$dir/ratios"
-	for round in $(seq "$rounds"); do
+	for _ in $(seq "$rounds"); do
 		ours=$(again)
 		theirs=$(app "$engine")
 		echo "$ours $theirs" | awk '{ print $1 / $2 }' >>"$dir/ratios"

@@ -138,7 +138,7 @@ chains() {
 		done
 	} | build
 	for engine in traced psync uring; do
-		for run in 1 2 3; do good --engine "$engine"; done
+		for _ in 1 2 3; do good --engine "$engine"; done
 	done
 }
 
