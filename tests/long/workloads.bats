@@ -76,10 +76,12 @@ replay() {
 # workload NAME SCRIPT [VAR=value...]: all of it.
 workload() {
 	local name=$1 script=$folder/$2.sh of events
+	[ -e "$script" ] || script=$PWD/tests/workloads/$2.sh # what that folder has not
 	shift 2
 	unrecorded=${unrecorded:-0} # changes by calls that are not recorded; the replay makes up for them
 	[ $# = 0 ] || export "$@"
 	rc=0
+	mkdir -p "$DATA"
 	bash "$script" setup >"$dir/setup" 2>&1 || rc=$?
 	[ $rc != 77 ] || skip "$(tail -1 "$dir/setup")"
 	[ $rc = 0 ] || { cat "$dir/setup"; false; }
@@ -95,7 +97,7 @@ workload() {
 	# At full speed threads overlap more than under strace.
 	of=$dir/alone
 	mkdir "$of"
-	[ ! -e "$DATA/out" ] || cp "$DATA/out" "$dir/fio.out"
+	[ ! -f "$DATA/out" ] || cp "$DATA/out" "$dir/fio.out"
 	rm -rf "$DATA"
 	cp -a "$dir/start" "$DATA"
 	"$IORIG" capture -o "$of/trace" -- /bin/bash "$script" run >"$of/stdout" 2>&1 </dev/null || { tail "$of/stdout"; false; }
@@ -131,6 +133,8 @@ requests_are_fios() {
 @test "fio, psync" { workload fio-psync 13-fio-app ENGINE=psync; }
 @test "fio, mmap" { workload fio-mmap 13-fio-app ENGINE=mmap; }
 @test "scan" { workload scan 15-scan; }
+@test "coreutils" { workload coreutils coreutils; }
+@test "python" { workload python python; }
 @test "nginx" { workload nginx 16-nginx-ab SCALE=1/30 PORT=$((20000 + $$ % 20000)); }
 
 @test "rsyslog" {
