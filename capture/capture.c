@@ -280,14 +280,14 @@ static int prepare(struct recording *r)
 	r->drain.spaces.subvolumes = r->config.btrfs_root != 0;
 	state_init(&r->drain.state, r->writer, opt.cache, opt.content);
 	r->drain.wakes_known_only = r->config.filters & ~(uint32_t)(FILTER_PID | FILTER_DEV);
-	filter_start(&opt.filter, &r->recorder, &r->drain);
+	filter_start(&opt.filter, &r->config, &r->recorder, &r->drain);
 	if (r->command)
 		recorder_track(&r->recorder, (uint32_t)r->child.pid, true);
 	r->drain.test = test;
 	rc = attach(r);
 	if (rc)
 		return rc;
-	filter_start(&opt.filter, &r->recorder, &r->drain); /* what was forked in between */
+	filter_start(&opt.filter, &r->config, &r->recorder, &r->drain); /* what was forked in between */
 	if (opt.filter.pid.n && !r->command && !filter_alive(&opt.filter, &r->recorder)) {
 		unlink(r->out.current);
 		return fail(EXIT_FAILED, "--pid %s: the process has ended before the recording began", opt.filter.pid.item[0]);

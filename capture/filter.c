@@ -279,7 +279,7 @@ static void track_descendants(struct recorder *r)
 	}
 }
 
-void filter_start(const struct filter_options *options, struct recorder *recorder, struct drain *drain)
+void filter_start(const struct filter_options *options, const struct config *config, struct recorder *recorder, struct drain *drain)
 {
 	for (size_t i = 0; i < options->pid.n; i++) {
 		uint64_t pid = 0;
@@ -289,11 +289,6 @@ void filter_start(const struct filter_options *options, struct recorder *recorde
 	}
 	if (options->pid.n)
 		track_descendants(recorder);
-	drain->only.n = 0;
-	for (size_t i = 0; i < options->mount.n; i++) {
-		struct stat st;
-
-		if (!stat(options->mount.item[i], &st))
-			drain->only.dev[drain->only.n++] = kernel_dev(st.st_dev);
-	}
+	for (drain->only.n = 0; drain->only.n < config->dev_count; drain->only.n++)
+		drain->only.dev[drain->only.n] = config->dev[drain->only.n];
 }

@@ -14,4 +14,4 @@ int filter_parse(const struct filter_options *options, struct config *config, bo
 /* Is any of the processes that --pid names, or of their descendants, still running? */
 bool filter_alive(const struct filter_options *options, const struct recorder *recorder);
 /* What can only be told to a loaded program: the processes and their descendants; and to the drainer. May be called again. */
-void filter_start(const struct filter_options *options, struct recorder *recorder, struct drain *drain);
+void filter_start(const struct filter_options *options, const struct config *config, struct recorder *recorder, struct drain *drain);

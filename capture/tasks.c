@@ -13,6 +13,7 @@ int tasks_init(struct tasks *tasks, struct trace_writer *writer, uint32_t pid_ma
 	memset(tasks, 0, sizeof(*tasks));
 	tasks->writer = writer;
 	tasks->tids = pid_max + 1;
+	tasks->own_namespace = spaces_number(0);
 	tasks->id = calloc(tasks->tids, sizeof(*tasks->id));
 	tasks->last_child = calloc(tasks->tids, sizeof(*tasks->last_child));
 	if (tasks->id && tasks->last_child)
@@ -76,8 +77,10 @@ uint32_t tasks_get(struct tasks *tasks, uint32_t tid, uint32_t pid, uint64_t see
 	if (tasks->id[tid] && !(tasks->id[tid] & ENDED))
 		return tasks->id[tid];
 	thread.comm = comm_of(tasks, pid, tid);
-	thread.cwd = directory_of(tasks, pid);
 	thread.mount_namespace = spaces_number(tid);
+	/* What /proc tells is a path of the thread's own namespace. */
+	if (thread.mount_namespace == tasks->own_namespace)
+		thread.cwd = directory_of(tasks, pid);
 	tasks->count++;
 	return tasks->id[tid] = trace_writer_thread(tasks->writer, &thread);
 }

@@ -12,6 +12,7 @@ struct tasks {
 	uint32_t *last_child; /* by tid: the child that its running clone has made, 0: none */
 	uint32_t tids;
 	uint32_t count;
+	uint32_t own_namespace; /* of mounts, the recorder's */
 };
 
 int tasks_init(struct tasks *tasks, struct trace_writer *writer, uint32_t pid_max);

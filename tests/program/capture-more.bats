@@ -258,7 +258,7 @@ in_mounts() { unshare -m --propagation private sh -euc "$1"; }
 	run -0 in_mounts "mount -o loop $dir/image $dir/m; btrfs subvolume create $dir/m/sub >/dev/null
 		echo one >$dir/m/sub/f; echo two >$dir/m/f
 		[ \$(stat -c %i $dir/m/sub/f) = \$(stat -c %i $dir/m/f) ]
-		timeout 60 $iorig capture -o $trace -- sh $dir/use.sh"
+		timeout 60 $iorig capture -o $trace -m $dir/m -- sh $dir/use.sh"
 	sub=${lines[-4]} top=${lines[-3]}
 	[ "$sub" != "$top" ]
 	"$iorig" trace dump "$trace" >"$dir/dump"
