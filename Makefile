@@ -73,7 +73,7 @@ $(B)/results/html.o: $(wildcard results/html/*)
 units: $(UNITS) $(HELPERS)
 
 # Small programs that make ground truth for the tests; nothing of iorig is linked in.
-build/helpers/%: tests/helpers/%.c
+build/helpers/%: tests/helpers/%.c $(wildcard tests/helpers/*.h)
 	@mkdir -p $(@D)
 	@$(CC) -std=gnu11 -g -O1 -D_GNU_SOURCE -Wall -Wextra -Werror -o $@ $< -luring -lpthread
 

@@ -17,6 +17,7 @@ const volatile struct config cfg SEC(".rodata.config");
 #define O_TMPFILE_BIT 020000000
 #define EBADF 9
 #define EBUSY 16
+#define ECANCELED 125
 #define MAP_ANONYMOUS 0x20
 #define AT_FDCWD -100
 #define AT_EMPTY_PATH 0x1000
@@ -28,6 +29,7 @@ const volatile struct config cfg SEC(".rodata.config");
 #define S_IFLNK 0120000
 #define NR_EXECVE 59
 #define NR_EXECVEAT 322
+#define NR_IO_URING_ENTER 426
 
 /* ---- maps ------------------------------------------------------------------------------------------------------------------ */
 

@@ -117,14 +117,14 @@ const struct call calls[CALL_MAX] = {
 	ROW(dup3,            DUP3,            DUP2,            .fd = A0, .fd2 = A1, .flags = A2, .special = CALL_DUP),
 	ROW(chdir,           CHDIR,           CHDIR,           .special = CALL_CHDIR),
 	ROW(fchdir,          FCHDIR,          FD,              .fd = A0, .special = CALL_CHDIR),
-	ROW(io_setup,        IO_SETUP,        NONE,            .length = A0),
-	ROW(io_destroy,      IO_DESTROY,      NONE,            .arg = A0),
-	ROW(io_submit,       IO_SUBMIT,       IO_SUBMIT,       .length = A1, .arg = A0),
-	ROW(io_getevents,    IO_GETEVENTS,    IO_GETEVENTS,    .length = A2, .arg = A0),
-	ROW(io_pgetevents,   IO_PGETEVENTS,   IO_GETEVENTS,    .length = A2, .arg = A0),
-	ROW(io_uring_setup,  IO_URING_SETUP,  NONE,            .length = A0),
-	ROW(io_uring_enter,  IO_URING_ENTER,  NONE,            .fd = A0, .length = A1, .arg = A2, .flags = A3),
-	ROW(io_uring_register, IO_URING_REGISTER, NONE,        .fd = A0, .arg = A1, .length = A3),
+	ROW(io_setup,        IO_SETUP,        IO_SETUP,        .length = A0, .ring = A5, .special = CALL_CONTEXT),
+	ROW(io_destroy,      IO_DESTROY,      NONE,            .ring = A0, .special = CALL_CONTEXT),
+	ROW(io_submit,       IO_SUBMIT,       IO_SUBMIT,       .length = A1, .ring = A0, .special = CALL_CONTEXT),
+	ROW(io_getevents,    IO_GETEVENTS,    IO_GETEVENTS,    .length = A2, .arg = A1, .ring = A0, .special = CALL_CONTEXT),
+	ROW(io_pgetevents,   IO_PGETEVENTS,   IO_GETEVENTS,    .length = A2, .arg = A1, .ring = A0, .special = CALL_CONTEXT),
+	ROW(io_uring_setup,  IO_URING_SETUP,  RING_SETUP,      .length = A0, .flags = A2, .ring = A5),
+	ROW(io_uring_enter,  IO_URING_ENTER,  RING,            .fd = A0, .length = A1, .arg = A2, .flags = A3, .ring = A5),
+	ROW(io_uring_register, IO_URING_REGISTER, RING,        .fd = A0, .arg = A1, .length = A3, .ring = A5),
 
 	ROW(recvmsg,                 RECV_FD,         RECVMSG,         .flags = A1),
 	ROW(pidfd_getfd,     PIDFD_GETFD,     NEW_DESCRIPTOR,  .fd = A0, .fd2 = A1, .flags = A2),
@@ -136,6 +136,78 @@ const struct call calls[CALL_MAX] = {
 	ROW(vfork,           VFORK,           FORK,            .special = CALL_FORK),
 	ROW(execve,          EXECVE,          EXEC),
 	ROW(execveat,        EXECVEAT,        EXECAT,          .fd = A0, .flags = A4),
+};
+/* clang-format on */
+
+#define OTHER(opcode, name_) [opcode] = {.name = name_, .form = REQUEST_OTHER}
+#define REQUEST(opcode, name_, since_, form_, call_, ...) \
+	[opcode] = {.name = name_, .since = since_, .form = REQUEST_##form_, .call = __NR_##call_, .field = {__VA_ARGS__}}
+
+/* clang-format off */
+const struct request requests[REQUEST_MAX] = {
+	OTHER(0, "NOP"),
+	REQUEST(1,  "READV",           "5.1",  VECTOR,    preadv2,         REQ_FD, REQ_SUM, REQ_LEN, REQ_OFF, REQ_NONE, REQ_FLAGS),
+	REQUEST(2,  "WRITEV",          "5.1",  VECTOR,    pwritev2,        REQ_FD, REQ_SUM, REQ_LEN, REQ_OFF, REQ_NONE, REQ_FLAGS),
+	REQUEST(3,  "FSYNC",           "5.1",  FD,        fsync,           REQ_FD),
+	REQUEST(4,  "READ_FIXED",      "5.1",  FD,        pread64,         REQ_FD, REQ_ADDR, REQ_LEN, REQ_OFF),
+	REQUEST(5,  "WRITE_FIXED",     "5.1",  FD,        pwrite64,        REQ_FD, REQ_ADDR, REQ_LEN, REQ_OFF),
+	OTHER(6, "POLL_ADD"),
+	OTHER(7, "POLL_REMOVE"),
+	REQUEST(8,  "SYNC_FILE_RANGE", "5.2",  FD,        sync_file_range, REQ_FD, REQ_OFF, REQ_LEN, REQ_FLAGS),
+	OTHER(9, "SENDMSG"),
+	OTHER(10, "RECVMSG"),
+	OTHER(11, "TIMEOUT"),
+	OTHER(12, "TIMEOUT_REMOVE"),
+	OTHER(13, "ACCEPT"),
+	OTHER(14, "ASYNC_CANCEL"),
+	OTHER(15, "LINK_TIMEOUT"),
+	OTHER(16, "CONNECT"),
+	REQUEST(17, "FALLOCATE",       "5.6",  FD,        fallocate,       REQ_FD, REQ_LEN, REQ_OFF, REQ_ADDR),
+	REQUEST(18, "OPENAT",          "5.6",  OPEN,      openat,          REQ_FD, REQ_ADDR, REQ_FLAGS, REQ_LEN),
+	REQUEST(19, "CLOSE",           "5.6",  CLOSE,     close,           REQ_FD),
+	OTHER(20, "FILES_UPDATE"),
+	REQUEST(21, "STATX",           "5.6",  PATH,      statx,           REQ_FD, REQ_ADDR, REQ_FLAGS, REQ_LEN),
+	REQUEST(22, "READ",            "5.6",  FD,        pread64,         REQ_FD, REQ_ADDR, REQ_LEN, REQ_OFF),
+	REQUEST(23, "WRITE",           "5.6",  FD,        pwrite64,        REQ_FD, REQ_ADDR, REQ_LEN, REQ_OFF),
+	REQUEST(24, "FADVISE",         "5.6",  FD,        fadvise64,       REQ_FD, REQ_OFF, REQ_LEN, REQ_FLAGS),
+	REQUEST(25, "MADVISE",         "5.6",  ADDRESS,   madvise,         REQ_ADDR, REQ_LEN, REQ_FLAGS),
+	OTHER(26, "SEND"),
+	OTHER(27, "RECV"),
+	REQUEST(28, "OPENAT2",         "5.6",  OPEN_HOW,  openat2,         REQ_FD, REQ_ADDR, REQ_HOW_FLAGS, REQ_HOW_MODE, REQ_HOW_RESOLVE),
+	OTHER(29, "EPOLL_CTL"),
+	REQUEST(30, "SPLICE",          "5.7",  SPLICE,    splice,          REQ_FILE_INDEX, REQ_ADDR, REQ_FD, REQ_OFF, REQ_LEN, REQ_FLAGS),
+	OTHER(31, "PROVIDE_BUFFERS"),
+	OTHER(32, "REMOVE_BUFFERS"),
+	OTHER(33, "TEE"),
+	OTHER(34, "SHUTDOWN"),
+	REQUEST(35, "RENAMEAT",        "5.11", PATHS,     renameat2,       REQ_FD, REQ_ADDR, REQ_LEN, REQ_OFF, REQ_FLAGS),
+	REQUEST(36, "UNLINKAT",        "5.11", PATH,      unlinkat,        REQ_FD, REQ_ADDR, REQ_FLAGS),
+	REQUEST(37, "MKDIRAT",         "5.15", PATH,      mkdirat,         REQ_FD, REQ_ADDR, REQ_LEN),
+	REQUEST(38, "SYMLINKAT",       "5.15", TEXT_PATH, symlinkat,       REQ_ADDR, REQ_FD, REQ_OFF),
+	REQUEST(39, "LINKAT",          "5.15", PATHS,     linkat,          REQ_FD, REQ_ADDR, REQ_LEN, REQ_OFF, REQ_FLAGS),
+	OTHER(40, "MSG_RING"),
+	REQUEST(41, "FSETXATTR",       "5.19", FD_NAME,   fsetxattr,       REQ_FD, REQ_ADDR, REQ_OFF, REQ_LEN, REQ_FLAGS),
+	REQUEST(42, "SETXATTR",        "5.19", PATH_NAME, setxattr,        REQ_ADDR3, REQ_ADDR, REQ_OFF, REQ_LEN, REQ_FLAGS),
+	REQUEST(43, "FGETXATTR",       "5.19", FD_NAME,   fgetxattr,       REQ_FD, REQ_ADDR, REQ_OFF, REQ_LEN),
+	REQUEST(44, "GETXATTR",        "5.19", PATH_NAME, getxattr,        REQ_ADDR3, REQ_ADDR, REQ_OFF, REQ_LEN),
+	OTHER(45, "SOCKET"),
+	OTHER(46, "URING_CMD"),
+	OTHER(47, "SEND_ZC"),
+	OTHER(48, "SENDMSG_ZC"),
+	OTHER(49, "READ_MULTISHOT"), /* never of files: only of what can be polled */
+	OTHER(50, "WAITID"),
+	OTHER(51, "FUTEX_WAIT"),
+	OTHER(52, "FUTEX_WAKE"),
+	OTHER(53, "FUTEX_WAITV"),
+	REQUEST(54, "FIXED_FD_INSTALL", "6.8", FD,        recvmsg,         REQ_NONE, REQ_FLAGS),
+	REQUEST(55, "FTRUNCATE",       "6.9",  FD,        ftruncate,       REQ_FD, REQ_OFF),
+	OTHER(56, "BIND"),
+	OTHER(57, "LISTEN"),
+	OTHER(58, "RECV_ZC"),
+	OTHER(59, "EPOLL_WAIT"),
+	REQUEST(60, "READV_FIXED",     "6.15", VECTOR,    preadv2,         REQ_FD, REQ_SUM, REQ_LEN, REQ_OFF, REQ_NONE, REQ_FLAGS),
+	REQUEST(61, "WRITEV_FIXED",    "6.15", VECTOR,    pwritev2,        REQ_FD, REQ_SUM, REQ_LEN, REQ_OFF, REQ_NONE, REQ_FLAGS),
+	OTHER(62, "PIPE"),
 };
 /* clang-format on */
 
@@ -176,6 +248,8 @@ void calls_configure(struct config *config)
 		config->call[nr].small = calls[nr].op ? small_form(nr) : SMALL_NOT;
 		config->call[nr].at_flags = calls[nr].op ? at_flags(nr) : 0;
 	}
+	for (int opcode = 0; opcode < REQUEST_MAX; opcode++)
+		config->request[opcode] = requests[opcode].form;
 }
 
 int calls_count(void)

@@ -34,6 +34,7 @@ enum call_special { /* what the row cannot say; drain.c does it */
 	CALL_FCNTL,
 	CALL_CLOSE_RANGE,
 	CALL_LIST, /* getdents */
+	CALL_CONTEXT, /* an io context of libaio, good in its process only */
 };
 
 struct call {
@@ -43,10 +44,38 @@ struct call {
 	uint8_t special;
 	/* enum call_argument */
 	uint8_t fd, fd2, offset, length, flags, mode, arg;
+	uint8_t ring; /* what names the ring: an address of the kernel, or of libaio an io context */
 	uint8_t no_follow; /* a symbolic link at the end of the path is not followed: 1 always, 2 with AT_SYMLINK_NOFOLLOW in flags */
 };
 
 extern const struct call calls[CALL_MAX];
+
+/* Where a request of io_uring has what its system call has in an argument. */
+enum request_field {
+	REQ_NONE,
+	REQ_FD,
+	REQ_OFF,
+	REQ_ADDR,
+	REQ_LEN,
+	REQ_SUM, /* of a vector */
+	REQ_FLAGS,
+	REQ_FILE_INDEX,
+	REQ_ADDR3,
+	REQ_HOW_FLAGS, /* of struct open_how */
+	REQ_HOW_MODE,
+	REQ_HOW_RESOLVE,
+};
+
+/* By opcode of io_uring: which system call it is, and that call's arguments. */
+struct request {
+	const char *name; /* NULL: newer than this table */
+	uint16_t call;	  /* 0: not about files */
+	uint8_t form;	  /* enum request_form */
+	uint8_t field[6]; /* enum request_field */
+	const char *since; /* kernel */
+};
+
+extern const struct request requests[REQUEST_MAX];
 
 /* The kernel program's part of the table. */
 void calls_configure(struct config *config);

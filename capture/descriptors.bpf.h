@@ -2,6 +2,8 @@
 #pragma once
 #include "capture/events.bpf.h"
 
+#define VECTOR_MAX 1024 /* UIO_MAXIOV */
+
 /* No such descriptor: nobody can say that it was none of a file. */
 static __always_inline bool no_descriptor(const struct call *c, struct file *file)
 {
@@ -34,19 +36,51 @@ static long add_part(__u32 index, struct vector_sum *sum)
 	return 0;
 }
 
-SEPARATE __u64 sum_vector(__u64 address, __u64 count)
+SEPARATE __u64 sum_wide_vector(__u64 address, __u64 count)
 {
 	struct vector_sum sum = {address, count, 0};
 
 #if MODERN
-	bpf_loop(256, add_part, &sum, 0);
+	bpf_loop(VECTOR_MAX / 4, add_part, &sum, 0);
 #else
 #pragma clang loop unroll(disable)
-	for (int i = 0; i < 256; i++)
+	for (int i = 0; i < VECTOR_MAX / 4; i++)
 		if (add_part(i, &sum))
 			break;
 #endif
 	return sum.total;
+}
+
+/* Of a 32-bit program: pairs of 32-bit words. */
+static long add_narrow_part(__u32 index, struct vector_sum *sum)
+{
+	__u32 part[2] = {};
+
+	if (index >= sum->count || bpf_probe_read_user(part, sizeof(part), (void *)(sum->address + index * sizeof(part))))
+		return 1;
+	sum->total += part[1];
+	return 0;
+}
+
+SEPARATE __u64 sum_narrow_vector(__u64 address, __u64 count)
+{
+	struct vector_sum sum = {address, count, 0};
+
+#if MODERN
+	bpf_loop(VECTOR_MAX, add_narrow_part, &sum, 0);
+#else
+#pragma clang loop unroll(disable)
+	for (int i = 0; i < VECTOR_MAX; i++)
+		if (add_narrow_part(i, &sum))
+			break;
+#endif
+	return sum.total;
+}
+
+/* The bytes of a struct iovec array. */
+static __always_inline __u64 sum_vector(__u64 address, __u64 count, bool narrow)
+{
+	return narrow ? sum_narrow_vector(address, count) : sum_wide_vector(address, count);
 }
 
 static __always_inline int on_iovec(struct call *c, bool wide)
@@ -57,7 +91,7 @@ static __always_inline int on_iovec(struct call *c, bool wide)
 
 	if (!type && !no_descriptor(c, file))
 		return filtered(c);
-	c->arg[1] = sum_vector(c->arg[1], c->arg[2]);
+	c->arg[1] = sum_vector(c->arg[1], c->arg[2], c->bits & REC_COMPAT);
 	c->bits |= type;
 	if (wide)
 		return emit_wide(c, &id, file ? LOAD(file, f_pos) : -1, &none, -1);

@@ -128,6 +128,15 @@ static void check_optional(struct report *r, const struct optional *there)
 	recorder_close(&recorder);
 }
 
+static void check_uring(struct report *r, enum uring uring)
+{
+	check(r, "io_uring", OPTIONAL, uring != URING_UNSEEN, "%s",
+	      uring == URING_UNSEEN ? "its tracepoints do not tell which request begins and ends (kernels before 5.13): requests are counted as lost"
+	      : uring & URING_ENDS_BY_NAME
+		      ? "begin and end of requests; of those with equal user_data, which one has ended is a guess (kernels before 5.17)"
+		      : "begin and end of requests");
+}
+
 static void check_machine(struct report *r, struct optional *there)
 {
 	struct utsname uts;
@@ -140,7 +149,7 @@ static void check_machine(struct report *r, struct optional *there)
 	check(r, "privileges", NEEDED, !capabilities, "%s", capabilities ? capabilities : geteuid() ? "the capabilities that it needs" : "root");
 	check(r, "lockdown", NEEDED, !lockdown, "%s", lockdown ? lockdown : "the kernel's memory may be read");
 	check(r, "type information", NEEDED, recorder_has_types(), recorder_has_types() ? "/sys/kernel/btf/vmlinux" : "no /sys/kernel/btf/vmlinux: the kernel needs CONFIG_DEBUG_INFO_BTF");
-	check(r, "io_uring", OPTIONAL, recorder_uring(btf) != URING_UNSEEN, "begin and end of requests (kernels from 6.0 on)");
+	check_uring(r, recorder_uring(btf));
 	check(r, "cachestat", OPTIONAL, syscall(SYS_cachestat, -1, NULL, NULL, 0) < 0 && errno != ENOSYS,
 	      "page cache of a file without mapping it (kernels from 6.5 on)");
 	btf__free(btf);

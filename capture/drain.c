@@ -95,7 +95,9 @@ int drain_renew(struct drain *d, struct trace_writer *writer, uint64_t start_ns)
 	next.filtered = d->filtered;
 	next.lost = d->lost;
 	next.told_skipped = d->told_skipped;
+	next.told_early = d->told_early;
 	next.told_other = d->told_other;
+	next.unfinished = d->unfinished;
 	next.accounted_ns = d->accounted_ns;
 	drain_release(d);
 	*d = next;
@@ -432,6 +434,7 @@ static uint64_t argument(const struct drained *e, uint8_t which)
  */
 static void fields(struct drain *d, struct drained *e)
 {
+	uint64_t ring = argument(e, e->call->ring);
 	const struct rec_event *r = e->record;
 	const struct call *c = e->call;
 	uint64_t duration = (uint64_t)r->duration_hi << 32 | r->duration_lo, end_ns = since_start(d, r->head.end_ns);
@@ -447,6 +450,7 @@ static void fields(struct drain *d, struct drained *e)
 		.op = c->op,
 		.via = TRACE_VIA_SYSCALL,
 		.bits = (uint16_t)((r->head.bits & REC_UNPAIRED ? TRACE_EV_NO_DURATION : 0) |
+				   (r->head.bits & REC_COMPAT ? TRACE_EV_COMPAT : 0) |
 				   (r->head.bits & REC_CREATED ? TRACE_EV_CREATED : 0)),
 		.fd = c->fd ? (int32_t)argument(e, c->fd) : -1,
 		.fd2 = c->fd2 ? (int32_t)argument(e, c->fd2) : -1,
@@ -460,7 +464,7 @@ static void fields(struct drain *d, struct drained *e)
 		.flags = argument(e, c->flags),
 		.arg = argument(e, c->arg),
 		.mode = (uint32_t)argument(e, c->mode),
-		.ring = 0,
+		.ring = ring ? async_ring(&d->async, c->special == CALL_CONTEXT ? r->pid : 0, ring) : 0,
 		.result = r->result,
 	};
 }
@@ -511,7 +515,7 @@ static uint32_t made_file(struct drain *d, const struct drained *e)
 	return files_see(&d->files, &sight);
 }
 
-static void on_event(struct drain *d, const struct rec_head *head, uint32_t bytes)
+void drain_event(struct drain *d, const struct rec_head *head, uint32_t bytes, const struct drain_request *request)
 {
 	const struct rec_event *r = (const struct rec_event *)head;
 	const struct rec_wide *w = head->type != REC_EVENT ? (const struct rec_wide *)head : NULL;
@@ -529,6 +533,11 @@ static void on_event(struct drain *d, const struct rec_head *head, uint32_t byte
 	e.arg[5] = w ? w->arg5 : 0;
 	d->names.now_ns = since_start(d, head->end_ns);
 	fields(d, &e);
+	if (request) {
+		e.event.via = request->via;
+		e.event.ring = request->ring;
+		e.event.bits |= request->bits;
+	}
 	if ((p && !paths_of(d, &e, p)) || (p && head->bits & REC_STAT && !file_by_stat(d, &e, p))) {
 		d->filtered++;
 		return;
@@ -563,6 +572,8 @@ static void on_task(struct drain *d, const struct rec_task *t)
 		maps_drop(&d->maps, t->pid);
 		break;
 	case TASK_EXIT:
+		if (t->tid == t->pid)
+			async_exit(d, t->pid, t->head.end_ns);
 		end.thread = tasks_get(&d->tasks, t->tid, t->pid, at);
 		drain_write(d, &end);
 		tasks_forget(&d->tasks, t->tid);
@@ -599,6 +610,7 @@ void drain_record(const struct rec_head *record, uint32_t bytes, uint32_t cpu, v
 	case REC_PATH:
 	case REC_ASYNC:
 	case REC_PAGES:
+	case REC_TEXTS:
 		break;
 	default: return;
 	}
@@ -610,28 +622,33 @@ void drain_record(const struct rec_head *record, uint32_t bytes, uint32_t cpu, v
 	if (record->type == REC_ASYNC) {
 		if (bytes >= sizeof(struct rec_async))
 			async_record(d, (const struct rec_async *)record);
+	} else if (record->type == REC_TEXTS) {
+		async_texts(d, (const struct rec_path *)record, bytes);
 	} else if (selftest_note(&d->test, record)) {
 		return;
 	} else if (record->type == REC_PAGES) {
 		if (bytes >= sizeof(struct rec_pages))
 			pages_record(d, (const struct rec_pages *)record);
 	} else {
-		on_event(d, record, bytes);
+		drain_event(d, record, bytes, NULL);
 	}
 }
 
 void drain_account(struct drain *d, uint64_t now_ns)
 {
-	uint64_t skipped = recorder_skipped(d->recorder), other = 0;
+	uint64_t skipped = recorder_skipped(d->recorder), other = d->async.unknown, early = d->async.early;
 
 	for (int cpu = 0; cpu < d->recorder->cpus; cpu++) {
 		const volatile struct counters *c = &d->recorder->counters[cpu];
 
-		other += c->compat + c->tasks_dropped + c->async_unknown + c->wakes_dropped + c->faults_unresolved;
+		other += c->compat + c->tasks_dropped + c->requests_unknown + c->wakes_dropped + c->faults_unresolved;
+		early += c->requests_early;
 	}
 	lose(d, skipped - d->told_skipped, d->accounted_ns, now_ns, TRACE_LOSS_SKIPPED, 0);
+	lose(d, early - d->told_early, d->accounted_ns, now_ns, TRACE_LOSS_UNPAIRED, 0);
 	lose(d, other - d->told_other, d->accounted_ns, now_ns, TRACE_LOSS_OTHER, 0);
 	d->told_skipped = skipped;
+	d->told_early = early;
 	d->told_other = other;
 	d->accounted_ns = now_ns;
 }
@@ -648,6 +665,7 @@ void drain_finish(struct drain *d, uint64_t now_ns)
 {
 	struct totals t;
 
+	async_finish(d, now_ns);
 	for (int cpu = 0; cpu < d->recorder->cpus; cpu++) {
 		const volatile struct counters *c = &d->recorder->counters[cpu];
 		struct drain_cpu *at = &d->cpu[cpu];

@@ -59,8 +59,9 @@ struct drain {
 	uint64_t events;   /* written */
 	uint64_t written[TRACE_OP_MAX]; /* of each operation */
 	uint64_t filtered; /* of those that the kernel emitted: paths on pseudo file systems, mappings of nothing */
+	uint64_t unfinished; /* written with that mark */
 	uint64_t lost;	   /* told to the trace as lost */
-	uint64_t told_skipped, told_other, accounted_ns; /* drain_account's */
+	uint64_t told_skipped, told_early, told_other, accounted_ns; /* drain_account's */
 	int error;	   /* the writer's */
 	char text[2][2 * STRING_MAX + 2];
 };
@@ -83,6 +84,16 @@ static inline void drain_write(struct drain *d, const struct trace_event *event)
 
 /* Is that path on a file system that is not recorded? */
 bool drain_unwanted(const struct drain *d, const struct mountinfo *mounts, const char *path, size_t length);
+/*
+ * A record of a call into the trace; also of the call that a request stands for, which is then told with what is special about the request. A
+ * request's record is as if the call had made it.
+ */
+struct drain_request {
+	uint8_t via; /* enum trace_via */
+	uint16_t bits; /* enum trace_event_bits */
+	uint32_t ring;
+};
+void drain_event(struct drain *d, const struct rec_head *head, uint32_t bytes, const struct drain_request *request);
 /* A file that was announced: its id, 0 when it is none for the trace. */
 uint32_t drain_file(struct drain *d, const struct rec_file *file, uint32_t bytes);
 /* Tells what the kernel side counts as lost beside the rings since it was asked last: a recorder that is killed has told it nearly all. */

@@ -266,7 +266,7 @@ static void on_success(struct drain *d, struct drained *e)
 	case CALL_CLONE3: on_clone(d, e); break;
 	case CALL_LIST: on_list(d, e); break;
 	default:
-		if (e->call->op <= TRACE_OP_CREAT && e->name) {
+		if (e->call->op <= TRACE_OP_CREAT && e->name && e->event.file) { /* 0: opened into a ring's table of files */
 			e->name->file = e->event.file;
 			e->name->looked = true;
 			if (e->event.bits & TRACE_EV_CREATED)

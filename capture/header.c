@@ -264,7 +264,8 @@ void totals_read(const struct recorder *r, struct totals *t)
 		t->definitions_dropped += c->definitions_dropped;
 		t->tasks_dropped += c->tasks_dropped;
 		t->compat += c->compat;
-		t->async_unknown += c->async_unknown;
+		t->requests_unknown += c->requests_unknown;
+		t->requests_early += c->requests_early;
 	}
 }
 
@@ -292,8 +293,10 @@ json_t *trailer_make(const struct drain *d, const char *why, uint64_t now_ns)
 	json_object_set_new(trailer, "unpaired", json_integer((json_int_t)t.unpaired));
 	json_object_set_new(trailer, "compat", json_integer((json_int_t)t.compat));
 	json_object_set_new(trailer, "tasks_dropped", json_integer((json_int_t)t.tasks_dropped));
-	json_object_set_new(trailer, "requests_unknown", json_integer((json_int_t)t.async_unknown));
-	json_object_set_new(trailer, "completions_unmatched", json_integer((json_int_t)d->async.unmatched));
+	json_object_set_new(trailer, "requests_unknown", json_integer((json_int_t)t.requests_unknown));
+	json_object_set_new(trailer, "requests_early", json_integer((json_int_t)(t.requests_early + d->async.early)));
+	json_object_set_new(trailer, "requests_end_late", json_integer((json_int_t)d->async.late));
+	json_object_set_new(trailer, "unfinished", json_integer((json_int_t)d->unfinished));
 	json_object_set_new(trailer, "definitions_dropped", json_integer((json_int_t)t.definitions_dropped));
 	json_object_set_new(trailer, "paths_unreadable", json_integer((json_int_t)t.string_faults));
 	json_object_set_new(trailer, "paths_truncated", json_integer((json_int_t)t.truncated));

@@ -13,6 +13,6 @@ json_t *trailer_make(const struct drain *d, const char *why, uint64_t now_ns);
 struct totals {
 	uint64_t seen[CLASS_MAX], emitted[CLASS_MAX], filtered[CLASS_MAX], dropped[CLASS_MAX];
 	uint64_t all_seen, all_emitted, all_filtered, all_dropped;
-	uint64_t unpaired, string_faults, truncated, definitions_dropped, tasks_dropped, compat, async_unknown;
+	uint64_t unpaired, string_faults, truncated, definitions_dropped, tasks_dropped, compat, requests_unknown, requests_early;
 };
 void totals_read(const struct recorder *r, struct totals *t);

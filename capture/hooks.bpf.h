@@ -14,7 +14,7 @@
 #pragma once
 #include "capture/pages.bpf.h"
 #include "capture/plain.bpf.h"
-#include "capture/requests.bpf.h"
+#include "capture/uring.bpf.h"
 #include "capture/wakes.bpf.h"
 
 SEC("tp_btf/sys_enter")
@@ -202,6 +202,9 @@ int BPF_PROG(on_many_exit, struct pt_regs *regs, long ret)
 	switch (c.config->shape) {
 	case SHAPE_RECVMSG: return on_recvmsg(&c, c.arg[1], c.arg[2]);
 	case SHAPE_NEW_DESCRIPTOR: return on_new_descriptor(&c, c.result);
+	case SHAPE_RING_SETUP: return on_ring(&c, true);
+	case SHAPE_RING: return on_ring(&c, false);
+	case SHAPE_IO_SETUP: return on_io_setup(&c);
 	case SHAPE_IO_SUBMIT: return on_batch(&c, true);
 	case SHAPE_IO_GETEVENTS: return on_batch(&c, false);
 	}

@@ -77,6 +77,7 @@ struct file {
 	struct inode *f_inode;
 	struct path f_path;
 	long long f_pos;
+	void *private_data;
 };
 
 struct fdtable {
@@ -129,6 +130,7 @@ struct task_struct {
 	struct files_struct *files;
 	struct nsproxy *nsproxy;
 	struct css_set *cgroups;
+	struct io_uring_task *io_uring;
 	char comm[16];
 };
 
@@ -138,28 +140,27 @@ struct linux_binprm {
 };
 
 /* io_uring */
-struct io_ring_ctx;
-struct io_cqe {
-	int fd;
+struct io_uring {
+	__u32 head;
+};
+struct io_rings {
+	struct io_uring sq;
+};
+struct io_uring_sqe;
+struct io_ring_ctx {
+	unsigned int flags;
+	struct io_rings *rings;
+	__u32 *sq_array;
+	struct io_uring_sqe *sq_sqes;
+	unsigned int cached_sq_head, sq_entries;
 };
 struct io_kiocb {
 	struct file *file;
 	__u8 opcode;
-	struct io_cqe cqe;
 	struct io_ring_ctx *ctx;
 };
-struct kiocb {
-	long long ki_pos;
-};
-struct io_rw {
-	struct kiocb kiocb;
-	__u64 addr;
-	__u32 len;
-	int flags;
-};
-struct io_sync {
-	long long len, off;
-	int flags;
+struct io_uring_task {
+	struct file *registered_rings[16];
 };
 struct io_uring_cqe {
 	int res;

@@ -306,6 +306,29 @@ static __always_inline bool on_magic(struct call *c, struct scratch *s, struct r
 	return true;
 }
 
+/* Reads the texts into the scratch. Returns the length of the first. */
+static __always_inline __u32 read_texts(struct call *c, struct scratch *s, const struct texts *t)
+{
+	__u32 used;
+
+	if (t->address1)
+		s->path.length1 = read_text(c, 0, t->address1);
+	used = s->path.length1;
+	if (used > STRING_MAX)
+		used = STRING_MAX;
+	if (t->address2)
+		s->path.length2 = read_text(c, used, t->address2);
+	return used;
+}
+
+/* Finds where the paths begin. False: in a place that is not recorded. */
+static __always_inline bool place_texts(struct call *c, struct scratch *s, const struct texts *t, __u32 used)
+{
+	if (t->path1 && !start_of_path(c, s, t->dirfd1, s->path.length1 ? s->data[0] : 0, REC_BASE1))
+		return false;
+	return !t->path2 || start_of_path(c, s, t->dirfd2, s->path.length2 ? s->data[used & (STRING_MAX - 1)] : 0, REC_BASE2);
+}
+
 /* A call with texts. Without a path (AT_EMPTY_PATH, futimens, fgetxattr) it is about the descriptor itself. */
 static __always_inline int on_path_call(struct call *c, __u32 shape)
 {
@@ -318,13 +341,7 @@ static __always_inline int on_path_call(struct call *c, __u32 shape)
 	if (!s)
 		return filtered(c);
 	texts_of(c, shape, &t);
-	if (t.address1)
-		s->path.length1 = read_text(c, 0, t.address1);
-	used = s->path.length1;
-	if (used > STRING_MAX)
-		used = STRING_MAX;
-	if (t.address2)
-		s->path.length2 = read_text(c, used, t.address2);
+	used = read_texts(c, s, &t);
 	if (t.open && c->result >= 0 && !opened(c, &id, t.open_flags))
 		return filtered(c);
 	if (!t.open && !s->path.length1 && !(c->bits & REC_FAULT) && t.dirfd1 != AT_FDCWD && !t.path2) {
@@ -343,9 +360,7 @@ static __always_inline int on_path_call(struct call *c, __u32 shape)
 			return filtered(c);
 		t.path1 = false;
 	}
-	if (t.path1 && !start_of_path(c, s, t.dirfd1, s->path.length1 ? s->data[0] : 0, REC_BASE1))
-		return filtered(c);
-	if (t.path2 && !start_of_path(c, s, t.dirfd2, s->path.length2 ? s->data[used] : 0, REC_BASE2))
+	if (!place_texts(c, s, &t, used))
 		return filtered(c);
 	/* What a successful chdir was relative to is not the current directory any more: the new one is told instead. */
 	if (shape == SHAPE_CHDIR && !c->result && s->data[0] != '/')

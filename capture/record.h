@@ -8,6 +8,7 @@
 
 #define CALL_MAX 512 /* system call numbers below this may be recorded */
 #define CLASS_MAX 32
+#define REQUEST_MAX 64 /* opcodes of io_uring below this are known */
 #define COMM_BYTES 16
 #define FILTER_MAX 8
 #define STRING_MAX 4096 /* PATH_MAX */
@@ -27,6 +28,9 @@ enum call_shape {
 	SHAPE_COPY,	   /* descriptors in 0 and 2, offset pointers in 1 and 3 */
 	SHAPE_SENDFILE,	   /* output descriptor in 0, input in 1, offset pointer in 2 */
 	SHAPE_NEW_DESCRIPTOR, /* result is a descriptor of a file that was open elsewhere */
+	SHAPE_RING_SETUP,  /* struct io_uring_params in 1; result is a ring's descriptor */
+	SHAPE_RING,	   /* a ring's descriptor in 0 */
+	SHAPE_IO_SETUP,	   /* result: an io context at the address in 1 */
 	SHAPE_IO_SUBMIT,   /* io context in 0; as many requests as the result says, by the pointers in 2 */
 	SHAPE_IO_GETEVENTS, /* io context in 0; as many completions as the result says, in 3 */
 	SHAPE_RECVMSG,	   /* may bring descriptors: each is recorded, the call is not */
@@ -66,6 +70,24 @@ struct call_config {
 	__u8 reserved[3];
 };
 
+/* How a request of io_uring is recorded, by its opcode; see the table of requests in calls.c. */
+enum request_form {
+	REQUEST_UNKNOWN,   /* newer than the table: counted as lost */
+	REQUEST_OTHER,	   /* not about files: network, polls, timeouts */
+	REQUEST_FD,	   /* on the descriptor */
+	REQUEST_VECTOR,	   /* the same, with a vector: addr, len parts */
+	REQUEST_CLOSE,	   /* what the descriptor was is known only before */
+	REQUEST_SPLICE,	   /* from file_index to fd */
+	REQUEST_ADDRESS,   /* of a mapping */
+	REQUEST_PATH,	   /* addr is a path, fd its base */
+	REQUEST_OPEN,	   /* the same; the result is a descriptor */
+	REQUEST_OPEN_HOW,  /* the same, struct open_how at off */
+	REQUEST_PATHS,	   /* addr with base fd, off with base len */
+	REQUEST_TEXT_PATH, /* addr is a text, off a path with base fd */
+	REQUEST_PATH_NAME, /* addr3 is a path without base, addr a name */
+	REQUEST_FD_NAME,   /* addr is a name */
+};
+
 enum filter_kind {
 	FILTER_PID = 1 << 0, /* the tracked map decides */
 	FILTER_COMM = 1 << 1,
@@ -94,8 +116,10 @@ struct config {
 	__u32 hidden_dev[FILTER_MAX]; /* devtmpfs and memfd share tmpfs's magic number */
 	__s32 btrfs_root;     /* where, from an inode of btrfs, its subvolume is; and where in that its device number. 0: not known */
 	__u32 btrfs_anon_dev;
-	__u32 async_class; /* what completed io_uring requests count as */
 	__u32 pages_class; /* and page faults */
+	__u32 async_class; /* what requests count as */
+	__u32 requests_by_name; /* the end of a request of io_uring is known by its user_data only */
+	__u8 request[REQUEST_MAX]; /* enum request_form by opcode of io_uring */
 };
 
 struct class_counters { /* what was seen is either emitted, filtered or dropped */
@@ -112,11 +136,12 @@ struct counters {
 	__u64 definitions_dropped; /* announced again later */
 	__u64 tasks_dropped;	   /* fork, exec or exit records lost */
 	__u64 compat;		   /* 32-bit calls: not recorded */
-	__u64 async_unknown;	   /* io_uring requests on files of a kind that is not recorded */
+	__u64 requests_unknown;	   /* requests that could not be recorded */
+	__u64 requests_early;	   /* requests on files that ended here, but began before the recording */
 	__u64 wakes;		   /* wake-ups between recorded threads, written */
 	__u64 wakes_dropped;
 	__u64 faults_unresolved;   /* page faults whose mapping could not be looked up: somebody was changing the address space */
-	__u64 reserved[117];
+	__u64 reserved[116];
 };
 
 #define TRACKED_PAGE 4096
@@ -124,7 +149,7 @@ struct tracked_page { /* by process id: is it recorded */
 	__u8 on[TRACKED_PAGE];
 };
 
-enum rec_type { REC_EVENT = 1, REC_WIDE, REC_PATH, REC_FILE, REC_TASK, REC_ASYNC, REC_WAKE, REC_PAGES, REC_SMALL };
+enum rec_type { REC_EVENT = 1, REC_WIDE, REC_PATH, REC_FILE, REC_TASK, REC_ASYNC, REC_WAKE, REC_PAGES, REC_SMALL, REC_TEXTS };
 
 enum rec_bits {
 	REC_TYPE_MASK = 7,	 /* of the file: 1 regular, 2 directory, 3 symbolic link; 0 none */
@@ -141,6 +166,7 @@ enum rec_bits {
 	REC_NO_BASE = 1 << 13,	 /* the base directory is not a directory of a recorded file system */
 	REC_FILE2 = 1 << 14,
 	REC_MAGIC = 1 << 15, /* the first path is /proc/self/fd/N, and file what that leads to */
+	REC_COMPAT = REC_DELETED, /* of a call: a 32-bit program's */
 };
 
 struct rec_head {
@@ -236,23 +262,53 @@ struct rec_task {
 	char comm[COMM_BYTES];
 };
 
-enum rec_async_kind { ASYNC_AIO_BEGIN = 1, ASYNC_AIO_END, ASYNC_URING };
+enum rec_async_kind { ASYNC_AIO_BEGIN = 1, ASYNC_AIO_END, ASYNC_URING, ASYNC_URING_SILENT /* ended at some time before */ };
 
-/* A request of libaio (its begin and its end are joined by the drainer) or of io_uring (joined in the kernel). */
+enum rec_async_bits { /* beside those of head.bits */
+	ASYNC_BATCH = 1 << 0,  /* not the first that its call submitted */
+	ASYNC_SQPOLL = 1 << 1, /* the kernel's polling thread took it */
+	ASYNC_COMPAT = 1 << 2, /* of a 32-bit program */
+	ASYNC_TEXTS = 1 << 3,  /* its texts came before, as a REC_TEXTS with the same key */
+	ASYNC_MARKED = 1 << 4, /* its file is known since its begin */
+	ASYNC_FOREIGN = 1 << 5, /* not about a file that is recorded */
+};
+
+/* A submission queue entry, the part that all kernels agree on (struct io_uring_sqe). */
+struct rec_sqe {
+	__u8 opcode, flags;
+	__u16 priority;
+	__s32 fd;
+	__u64 off, addr;
+	__u32 len, op_flags;
+	__u64 user_data;
+	__u16 buf_index, personality;
+	__s32 file_index;
+	__u64 addr3;
+};
+
+/*
+ * A request of libaio (its begin and its end are joined by the drainer) or of io_uring (joined in the kernel). A struct iocb comes as an sqe: opcode is
+ * IOCB_CMD_*, addr the buffer, op_flags RWF_*; its length stands in length.
+ */
 struct rec_async {
 	struct rec_head head;
 	__u32 tid, pid; /* who asked for it */
 	__u64 begin_ns;
-	__u64 key;     /* libaio: the iocb's address */
+	__u64 key;     /* libaio: the iocb's address; io_uring: the request's, only good while it runs */
 	__u64 context; /* io context, or the ring's address */
-	__s64 offset, result;
-	__u64 length;
-	struct rec_id file;
-	__s32 fd;
-	__u32 flags;
-	__u16 kind, opcode; /* IOCB_CMD_*, IORING_OP_* */
-	__u32 parts;
+	__s64 result;
+	__s64 position; /* of the descriptor, at the end */
+	__u64 length;	/* of a vector: the sum */
+	struct rec_id file, file2;
+	__u16 kind, bits; /* enum rec_async_kind, enum rec_async_bits */
+	__u32 reserved;
+	struct rec_sqe sqe;
 };
+
+/*
+ * The texts of a request, told at its begin: a struct rec_path. Its event has the ring in arg[0], the request's key in arg[1], and of a struct
+ * open_how flags, mode and resolve in arg[2], arg[3] and arg4.
+ */
 
 struct rec_wake { /* one thread has made another one runnable */
 	struct rec_head head;
@@ -290,7 +346,8 @@ REC_SIZE_ASSERT(struct rec_wide, 136);
 REC_SIZE_ASSERT(struct rec_path, 208);
 REC_SIZE_ASSERT(struct rec_file, 88);
 REC_SIZE_ASSERT(struct rec_task, 64);
-REC_SIZE_ASSERT(struct rec_async, 104);
+REC_SIZE_ASSERT(struct rec_sqe, 56);
+REC_SIZE_ASSERT(struct rec_async, 168);
 REC_SIZE_ASSERT(struct rec_wake, 32);
 REC_SIZE_ASSERT(struct rec_pages, 64);
 REC_SIZE_ASSERT(struct rec_open, 128);

@@ -129,46 +129,84 @@ static void skip(struct bpf_object *object, const char *program)
 		bpf_program__set_autoload(p, false);
 }
 
-/* How many arguments a tracepoint has in this kernel, with the hook's own first one; 0: there is no such tracepoint. */
-static int arguments_of(const struct btf *btf, const char *typedef_name)
+/* The arguments of a tracepoint in this kernel, as "pcn...": p a pointer, n a number; the first is the hook's own. "": there is no such tracepoint. */
+static void arguments_of(const struct btf *btf, const char *name, char kinds[16])
 {
-	int id = btf ? btf__find_by_name_kind(btf, typedef_name, BTF_KIND_TYPEDEF) : -1;
+	int id = btf ? btf__find_by_name_kind(btf, name, BTF_KIND_TYPEDEF) : -1, n = 0;
 	const struct btf_type *t;
 
+	kinds[0] = 0;
 	if (id <= 0)
-		return 0;
+		return;
 	t = btf__type_by_id(btf, btf__type_by_id(btf, (uint32_t)id)->type);
 	t = btf__type_by_id(btf, t->type);
-	return btf_is_func_proto(t) ? btf_vlen(t) : 0;
+	if (!btf_is_func_proto(t))
+		return;
+	for (; n < btf_vlen(t) && n < 15; n++) {
+		const struct btf_type *argument = btf__type_by_id(btf, (uint32_t)btf__resolve_type(btf, btf_params(t)[n].type));
+
+		kinds[n] = argument && btf_is_ptr(argument) ? 'p' : 'n';
+	}
+	kinds[n] = 0;
 }
 
 /*
- * io_uring's tracepoints by kernel. Begin: submit_sqe(ctx, ...) to 5.19, submit_sqe(req, bool) in 6.0 to 6.2, then submit_req(req).
- * End: complete(ctx, user_data, ...) to 5.16 (no request to pair with), complete(ctx, req, user_data, res, ...), then complete(ctx, req, cqe).
+ * io_uring's tracepoints by kernel. Begin: submit_sqe(ring, opcode, ...) to 5.12 (nothing there to find the request by), submit_sqe(ring, request, ...) to 5.18
+ * (and in 5.10.162 and later, which have the io_uring of 5.15), submit_sqe(request, bool) to 6.2, then submit_req(request). End: complete(ring,
+ * user_data, ...) to 5.16, complete(ring, request, user_data, result, ...), then complete(ring, request, cqe).
  */
 enum uring recorder_uring(const struct btf *btf)
 {
-	int complete = arguments_of(btf, "btf_trace_io_uring_complete");
-	bool request = arguments_of(btf, "btf_trace_io_uring_submit_req") == 2, entry = arguments_of(btf, "btf_trace_io_uring_submit_sqe") == 3;
+	char request[16], entry[16], complete[16];
+	enum uring begin = URING_UNSEEN, end = URING_UNSEEN;
 
-	if ((!request && !entry) || (complete != 4 && complete < 6))
-		return URING_UNSEEN;
-	return (request ? URING_BY_REQUEST : URING_BY_ENTRY) | (complete == 4 ? URING_ENDS_WITH_CQE : 0);
+	arguments_of(btf, "btf_trace_io_uring_submit_req", request);
+	arguments_of(btf, "btf_trace_io_uring_submit_sqe", entry);
+	arguments_of(btf, "btf_trace_io_uring_complete", complete);
+	if (!strcmp(request, "pp"))
+		begin = URING_BY_REQUEST;
+	else if (!strcmp(entry, "ppn"))
+		begin = URING_BY_ENTRY;
+	else if (!strncmp(entry, "pppnn", 5))
+		begin = URING_BY_RING;
+	if (!strcmp(complete, "pppp"))
+		end = URING_ENDS_WITH_CQE;
+	else if (!strncmp(complete, "pppnn", 5))
+		end = URING_ENDS_WITH_RESULT;
+	else if (!strncmp(complete, "ppnn", 4))
+		end = URING_ENDS_BY_NAME;
+	return begin && end ? begin | end : URING_UNSEEN;
 }
 
-static void choose_uring(struct bpf_object *object)
+static void choose_uring(struct bpf_object *object, enum uring uring, bool failures)
+{
+	static const struct {
+		enum uring needs;
+		const char *program;
+	} hooks[] = {{URING_BY_REQUEST, "on_uring_submit_req"},
+		     {URING_BY_ENTRY, "on_uring_submit_sqe"},
+		     {URING_BY_RING, "on_uring_submit_named"},
+		     {URING_ENDS_WITH_CQE, "on_uring_complete_cqe"},
+		     {URING_ENDS_WITH_RESULT, "on_uring_complete_result"},
+		     {URING_ENDS_BY_NAME, "on_uring_complete_named"}};
+
+	for (size_t i = 0; i < sizeof(hooks) / sizeof(hooks[0]); i++)
+		if (!(uring & hooks[i].needs))
+			skip(object, hooks[i].program);
+	if (!uring || !failures)
+		skip(object, "on_uring_failed");
+}
+
+/* Picks the hooks of io_uring before the program's configuration is set. */
+static void prepare_uring(struct recorder *r, struct config *config)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
-	enum uring uring = recorder_uring(btf);
+	char failed[16];
 
-	if (!(uring & URING_BY_REQUEST))
-		skip(object, "on_uring_submit_req");
-	if (!(uring & URING_BY_ENTRY))
-		skip(object, "on_uring_submit_sqe");
-	if (!uring || !(uring & URING_ENDS_WITH_CQE))
-		skip(object, "on_uring_complete_cqe");
-	if (!uring || (uring & URING_ENDS_WITH_CQE))
-		skip(object, "on_uring_complete_result");
+	arguments_of(btf, "btf_trace_io_uring_req_failed", failed);
+	r->uring = recorder_uring(btf);
+	config->requests_by_name = (r->uring & URING_ENDS_BY_NAME) != 0;
+	choose_uring(r->object, r->uring, !strcmp(failed, "pppn"));
 	btf__free(btf);
 }
 
@@ -232,6 +270,7 @@ int recorder_open(struct recorder *r, struct config *config, uint64_t ring_bytes
 	r->object = open_program(r->modern);
 	if (!r->object)
 		return because(why, -errno, "cannot read the built-in BPF program: %s", strerror(errno));
+	prepare_uring(r, config);
 	rodata = bpf_object__find_map_by_name(r->object, ".rodata.config");
 	if (!rodata || bpf_map__set_initial_value(rodata, config, sizeof(*config)) ||
 	    set_size(r->object, "rings", (uint32_t)r->cpus) || set_size(r->object, "counters", (uint32_t)r->cpus) ||
@@ -240,7 +279,6 @@ int recorder_open(struct recorder *r, struct config *config, uint64_t ring_bytes
 		return because(why, -EINVAL, "the built-in BPF program does not fit this program");
 	if (config->no_latency)
 		skip(r->object, "on_sys_enter");
-	choose_uring(r->object);
 	optional_choose(r->object, config);
 	rc = bpf_object__load(r->object);
 	if (rc && able_why_not())
@@ -343,6 +381,19 @@ void recorder_announce_again(struct recorder *r)
 	}
 	free(key);
 	free(nothing);
+}
+
+bool recorder_next_request(const struct recorder *r, uint64_t *key, struct rec_async *request)
+{
+	int map = bpf_object__find_map_fd_by_name(r->object, "requests");
+	uint64_t next;
+
+	while (!bpf_map_get_next_key(map, *key ? key : NULL, &next)) {
+		*key = next;
+		if (!bpf_map_lookup_elem(map, key, request))
+			return true;
+	}
+	return false;
 }
 
 void recorder_detach(struct recorder *r)

@@ -22,12 +22,24 @@
 #define RECORDER_WHY 256
 #define RECORDER_HOOKS 16
 
+/* Which tracepoints of io_uring a kernel has: one for the begin of requests and one for their end, or none that are of use. */
+enum uring {
+	URING_UNSEEN,
+	URING_BY_REQUEST = 1,
+	URING_BY_ENTRY = 2,
+	URING_BY_RING = 4,
+	URING_ENDS_WITH_CQE = 8,
+	URING_ENDS_WITH_RESULT = 16,
+	URING_ENDS_BY_NAME = 32, /* by user_data: of requests with the same one it is not known which has ended */
+};
+
 struct recorder {
 	struct bpf_object *object;
 	struct bpf_link *link[RECORDER_HOOKS];
 	struct bpf_program *program[RECORDER_HOOKS];
 	size_t hooks;
 	bool modern;	    /* the program for kernels from 6.2 on */
+	enum uring uring;
 	int cpus;	    /* possible ones */
 	struct recorder_ring *ring; /* one a possible processor; those that were never on have none */
 	unsigned char *on;	    /* recorder_cover's: which of them work */
@@ -39,8 +51,7 @@ struct recorder {
 	uint32_t pid_max;
 };
 
-/* Which tracepoints of io_uring a kernel has, from its type information (NULL: none). */
-enum uring { URING_UNSEEN, URING_BY_REQUEST = 1, URING_BY_ENTRY = 2, URING_ENDS_WITH_CQE = 4 };
+/* From a kernel's type information (NULL: none). */
 struct btf;
 enum uring recorder_uring(const struct btf *btf);
 
@@ -57,5 +68,8 @@ int recorder_open_files(struct recorder *r);
 uint64_t recorder_skipped(const struct recorder *r);
 /* What was announced already is announced again at its next use. */
 void recorder_announce_again(struct recorder *r);
+/* The requests of io_uring that have begun and not ended, one after the other; *key is 0 at first. False: that was all. */
+struct rec_async;
+bool recorder_next_request(const struct recorder *r, uint64_t *key, struct rec_async *request);
 void recorder_detach(struct recorder *r);
 void recorder_close(struct recorder *r);

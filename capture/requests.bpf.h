@@ -2,28 +2,45 @@
 #pragma once
 #include "capture/paths.bpf.h"
 
+/* What a function that is called once an element needs: SEPARATE ones take only numbers. */
+struct batch {
+	__u64 list, now, begin, context;
+	__u32 count, tid, pid, class, cloexec;
+	__u16 nr, bits;
+};
+
+PER_CPU_SCRATCH(batches, struct batch);
+
+static __always_inline struct batch *my_batch(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&batches, &zero);
+}
+
+/* Calls step(index, NULL), a function that ends in a SEPARATE one, until it says 1. Before 5.17 there is no bpf_loop: turns are counted there. */
+#if MODERN
+#define REPEAT(times, most, step) bpf_loop(times, step, NULL, 0)
+#else
+#define REPEAT(times, most, step) \
+	do { \
+		_Pragma("clang loop unroll(disable)") \
+		for (__u32 turn_ = 0; turn_ < (most) && turn_ < (times); turn_++) { \
+			if (step(turn_, NULL)) \
+				break; \
+		} \
+	} while (0)
+#endif
+
 /* ---- descriptors that arrive ----------------------------------------------------------------------------------------------- */
 
 #define SOL_SOCKET 1
 #define SCM_RIGHTS 1
 #define MSG_CMSG_CLOEXEC 0x40000000
 #define O_CLOEXEC 02000000
-#define RIGHTS_MAX 32
+#define RIGHTS_MAX 253 /* SCM_MAX_FD */
 #define CONTROL_MAX 4
-
-/* Calls step(index, data) until it says 1. Before 5.17 there is no bpf_loop, and the verifier goes through every turn. */
-#if MODERN
-#define REPEAT(times, step, data) bpf_loop(times, step, data, 0)
-#else
-#define REPEAT(times, step, data) \
-	do { \
-		_Pragma("clang loop unroll(disable)") \
-		for (__u32 turn_ = 0; turn_ < ((times) > 16 ? 16 : (times)); turn_++) { \
-			if (step(turn_, data)) \
-				break; \
-		} \
-	} while (0)
-#endif
+#define MESSAGES_MAX 64 /* of one recvmmsg; the kernel's limit is 1024 */
 
 /* A descriptor that the process did not open itself: its file is told like that of an open. */
 static __always_inline int on_new_descriptor(struct call *c, int fd)
@@ -32,59 +49,96 @@ static __always_inline int on_new_descriptor(struct call *c, int fd)
 	struct file *file = file_of(c->task, fd);
 	__u32 type = identify(file, &id);
 
+	if (no_descriptor(c, file))
+		return emit_event(c, &id, -1);
 	if (!type)
 		return filtered(c);
 	announce((__u64)LOAD(file, f_path.mnt), (__u64)LOAD(file, f_path.dentry), type, c->now);
-	c->bits = type;
+	c->bits |= type;
 	return emit_event(c, &id, LOAD(file, f_pos));
 }
 
-struct arrival {
-	struct call *call;
-	__u64 address; /* of the descriptors */
-	__u32 count, cloexec;
-};
-
-static long receive_one(__u32 index, struct arrival *a)
+SEPARATE int receive_descriptor(__u32 index)
 {
-	struct call *c = a->call;
+	struct batch *b = my_batch();
+	struct call c = {};
 	int fd = -1;
 
-	if (index >= a->count || bpf_probe_read_user(&fd, sizeof(fd), (void *)(a->address + index * 4)))
+	if (!b || index >= b->count || bpf_probe_read_user(&fd, sizeof(fd), (void *)(b->list + index * 4)))
 		return 1;
-	c->result = fd;
-	class_of(c->counters, c->class)->seen++;
-	on_new_descriptor(c, fd);
+	c.task = CURRENT();
+	c.counters = my_counters();
+	if (!c.counters)
+		return 1;
+	c.now = c.begin = b->now;
+	c.tid = b->tid;
+	c.pid = b->pid;
+	c.nr = b->nr;
+	c.class = b->class;
+	c.bits = b->bits;
+	c.arg[1] = b->cloexec;
+	c.result = fd;
+	class_of(c.counters, c.class)->seen++;
+	on_new_descriptor(&c, fd);
 	return 0;
 }
 
-/* Looks for SCM_RIGHTS in what a recvmsg has brought. Other messages are none of our business. */
-static __always_inline int on_recvmsg(struct call *c, __u64 message, __u64 flags)
+static long receive_one(__u32 index, void *none)
 {
+	return receive_descriptor(index) != 0;
+}
+
+/* Of a 32-bit program, a message and its control headers have shorter members. */
+struct control_head {
+	__u64 length;
+	__u32 level, type;
+};
+
+static __always_inline bool read_control_head(struct control_head *head, __u64 address, __u64 room, bool narrow)
+{
+	__u32 short_head[3] = {};
+
+	if (!narrow)
+		return room >= sizeof(*head) && !bpf_probe_read_user(head, sizeof(*head), (void *)address) && head->length >= sizeof(*head);
+	if (room < sizeof(short_head) || bpf_probe_read_user(short_head, sizeof(short_head), (void *)address))
+		return false;
+	head->length = short_head[0];
+	head->level = short_head[1];
+	head->type = short_head[2];
+	return head->length >= sizeof(short_head);
+}
+
+/* Looks for SCM_RIGHTS in a message that was received. Other control messages are none of our business. */
+SEPARATE int receive_message(__u64 message)
+{
+	struct batch *b = my_batch();
 	__u64 control[2] = {}; /* address and length, as the kernel left it */
-	struct arrival a = {};
+	__u32 short_control[2] = {};
+	bool narrow = b && b->bits & REC_COMPAT;
+	__u64 head_bytes = narrow ? 12 : sizeof(struct control_head), unit = narrow ? 3 : 7;
 
-	if (c->result < 0 || bpf_probe_read_user(control, sizeof(control), (void *)(message + 32)))
+	if (!b)
 		return 0;
-	c->begin = c->now;
-	a.call = c;
-	c->arg[1] = flags & MSG_CMSG_CLOEXEC ? O_CLOEXEC : 0;
+	if (!narrow && bpf_probe_read_user(control, sizeof(control), (void *)(message + 32)))
+		return 0;
+	if (narrow) {
+		if (bpf_probe_read_user(short_control, sizeof(short_control), (void *)(message + 16)))
+			return 0;
+		control[0] = short_control[0];
+		control[1] = short_control[1];
+	}
 	for (int i = 0; i < CONTROL_MAX; i++) {
-		struct {
-			__u64 length;
-			__u32 level, type;
-		} head = {};
+		struct control_head head = {};
 
-		if (control[1] < sizeof(head) || bpf_probe_read_user(&head, sizeof(head), (void *)control[0]) ||
-		    head.length < sizeof(head) || head.length > control[1])
+		if (!read_control_head(&head, control[0], control[1], narrow) || head.length > control[1])
 			return 0;
 		if (head.level == SOL_SOCKET && head.type == SCM_RIGHTS) {
-			a.address = control[0] + sizeof(head);
-			a.count = (head.length - sizeof(head)) / 4;
-			REPEAT(RIGHTS_MAX, receive_one, &a);
+			b->list = control[0] + head_bytes;
+			b->count = (head.length - head_bytes) / 4;
+			REPEAT(b->count, RIGHTS_MAX, receive_one);
 			return 0;
 		}
-		head.length = (head.length + 7) & ~7ULL;
+		head.length = (head.length + unit) & ~unit;
 		if (head.length > control[1])
 			return 0;
 		control[0] += head.length;
@@ -93,15 +147,73 @@ static __always_inline int on_recvmsg(struct call *c, __u64 message, __u64 flags
 	return 0;
 }
 
+static __always_inline struct batch *batch_of(const struct call *c)
+{
+	struct batch *b = my_batch();
+
+	if (b) {
+		b->now = c->now;
+		b->begin = c->begin ? c->begin : c->now;
+		b->tid = c->tid;
+		b->pid = c->pid;
+		b->class = c->class;
+		b->nr = c->nr;
+		b->bits = c->bits & REC_COMPAT;
+	}
+	return b;
+}
+
+static __always_inline int on_recvmsg(struct call *c, __u64 message, __u64 flags)
+{
+	struct batch *b = batch_of(c);
+
+	if (c->result < 0 || !b)
+		return 0;
+	b->cloexec = flags & MSG_CMSG_CLOEXEC ? O_CLOEXEC : 0;
+	return receive_message(message);
+}
+
+static __always_inline int on_recvmmsg(struct call *c, __u64 messages, __u64 flags)
+{
+	struct batch *b = batch_of(c);
+	__u32 each = c->bits & REC_COMPAT ? 32 : 64;
+
+	if (c->result <= 0 || !b)
+		return 0;
+	b->cloexec = flags & MSG_CMSG_CLOEXEC ? O_CLOEXEC : 0;
+#pragma clang loop unroll(disable)
+	for (int i = 0; i < MESSAGES_MAX && i < c->result; i++)
+		receive_message(messages + i * each);
+	return 0;
+}
+
 /* ---- asynchronous requests ------------------------------------------------------------------------------------------------- */
 
-#define ASYNC_MAX 1024 /* 16 without bpf_loop: what is beyond is counted as lost */
+#define ASYNC_MAX 1024 /* of one call, before 5.17: what is beyond is counted as lost */
 #define IOCB_PREADV 7
 #define IOCB_PWRITEV 8
 
-static __always_inline int emit_async(const struct rec_async *from, struct counters *c, __u32 class)
+PER_CPU_SCRATCH(asyncs, struct rec_async);
+
+static __always_inline struct rec_async *my_async(void)
 {
-	struct class_counters *k = class_of(c, class);
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&asyncs, &zero);
+}
+
+static __always_inline struct rec_async *clean_async(void)
+{
+	struct rec_async *a = my_async();
+
+	if (a)
+		__builtin_memset(a, 0, sizeof(*a));
+	return a;
+}
+
+static __always_inline int emit_async(const struct rec_async *from, struct counters *c)
+{
+	struct class_counters *k = class_of(c, cfg.async_class);
 	__u32 seq = c->events++;
 	struct rec_async *e;
 	void *ring = my_ring();
@@ -121,29 +233,22 @@ static __always_inline int emit_async(const struct rec_async *from, struct count
 	return 0;
 }
 
-PER_CPU_SCRATCH(asyncs, struct rec_async);
-
-static __always_inline struct rec_async *clean_async(void)
+static __always_inline int filtered_request(struct counters *c)
 {
-	__u32 zero = 0;
-	struct rec_async *a = bpf_map_lookup_elem(&asyncs, &zero);
+	struct class_counters *k = class_of(c, cfg.async_class);
 
-	if (a)
-		__builtin_memset(a, 0, sizeof(*a));
-	return a;
+	k->seen++;
+	k->filtered++;
+	return 0;
 }
 
-struct batch {
-	struct call *call;
-	__u64 list;
-	__u32 count;
-};
+/* ---- libaio ---- */
 
-static long submit_one(__u32 index, struct batch *b)
+SEPARATE int submit_request(__u32 index)
 {
-	struct call *c = b->call;
+	struct batch *b = my_batch();
 	struct rec_async *a = clean_async();
-	__u64 address = 0;
+	struct counters *counters = my_counters();
 	struct {
 		__u64 data;
 		__u32 key, rw_flags;
@@ -153,184 +258,105 @@ static long submit_one(__u32 index, struct batch *b)
 		__u64 buffer, bytes;
 		__s64 offset;
 	} iocb;
+	__u64 address = 0;
+	bool narrow;
 
-	if (!a || index >= b->count || bpf_probe_read_user(&address, sizeof(address), (void *)(b->list + index * 8)) ||
-	    bpf_probe_read_user(&iocb, sizeof(iocb), (void *)address))
+	if (!a || !b || !counters || index >= b->count)
 		return 1;
-	a->head.bits = identify(file_of(c->task, iocb.fd), &a->file);
-	if (!a->head.bits)
+	narrow = b->bits & REC_COMPAT;
+	if (bpf_probe_read_user(&address, narrow ? 4 : 8, (void *)(b->list + index * (narrow ? 4 : 8))) ||
+	    bpf_probe_read_user(&iocb, sizeof(iocb), (void *)address)) {
+		counters->requests_unknown++;
 		return 0;
+	}
+	a->head.bits = identify(file_of(CURRENT(), iocb.fd), &a->file);
+	if (!a->head.bits) {
+		filtered_request(counters);
+		return 0;
+	}
 	a->length = iocb.bytes;
 	if (iocb.opcode == IOCB_PREADV || iocb.opcode == IOCB_PWRITEV) {
-		a->length = sum_vector(iocb.buffer, iocb.bytes);
-		a->parts = iocb.bytes;
+		a->length = sum_vector(iocb.buffer, iocb.bytes, narrow);
+		a->sqe.len = iocb.bytes;
 	}
-	a->head.end_ns = c->now;
-	a->begin_ns = c->begin ? c->begin : c->now;
-	a->tid = c->tid;
-	a->pid = c->pid;
+	a->head.end_ns = b->now;
+	a->begin_ns = b->begin;
+	a->tid = b->tid;
+	a->pid = b->pid;
 	a->key = address;
-	a->context = c->arg[0];
-	a->offset = iocb.offset;
-	a->fd = iocb.fd;
-	a->flags = iocb.rw_flags;
+	a->context = b->context;
 	a->kind = ASYNC_AIO_BEGIN;
-	a->opcode = iocb.opcode;
-	return emit_async(a, c->counters, c->class);
+	a->bits = (index ? ASYNC_BATCH : 0) | (narrow ? ASYNC_COMPAT : 0);
+	a->sqe.opcode = iocb.opcode;
+	a->sqe.fd = iocb.fd;
+	a->sqe.off = iocb.offset;
+	a->sqe.op_flags = iocb.rw_flags;
+	emit_async(a, counters);
+	return 0;
 }
 
-static long complete_one(__u32 index, struct batch *b)
+static long submit_one(__u32 index, void *none)
 {
-	struct call *c = b->call;
+	return submit_request(index) != 0;
+}
+
+SEPARATE int complete_request(__u32 index)
+{
+	struct batch *b = my_batch();
 	struct rec_async *a = clean_async();
+	struct counters *counters = my_counters();
 	struct {
 		__u64 data, object;
 		__s64 result, result2;
 	} event;
 
-	if (!a || index >= b->count || bpf_probe_read_user(&event, sizeof(event), (void *)(b->list + index * sizeof(event))))
+	if (!a || !b || !counters || index >= b->count)
 		return 1;
-	a->head.end_ns = c->now;
-	a->tid = c->tid;
-	a->pid = c->pid;
+	if (bpf_probe_read_user(&event, sizeof(event), (void *)(b->list + index * sizeof(event)))) {
+		counters->requests_unknown++;
+		return 0;
+	}
+	a->head.end_ns = b->now;
+	a->tid = b->tid;
+	a->pid = b->pid;
 	a->key = event.object;
-	a->context = c->arg[0];
+	a->context = b->context;
 	a->result = event.result;
 	a->kind = ASYNC_AIO_END;
-	return emit_async(a, c->counters, c->class);
+	emit_async(a, counters);
+	return 0;
+}
+
+static long complete_one(__u32 index, void *none)
+{
+	return complete_request(index) != 0;
 }
 
 static __always_inline int on_batch(struct call *c, bool submit)
 {
 	struct rec_id none = {};
-	struct batch b = {c, submit ? c->arg[2] : c->arg[3], c->result > 0 ? c->result : 0};
+	struct batch *b = batch_of(c);
 
+	if (!b)
+		return filtered(c);
+	b->context = c->arg[0];
+	b->list = submit ? c->arg[2] : c->arg[3];
+	b->count = c->result > 0 ? c->result : 0;
 	if (submit)
-		REPEAT(ASYNC_MAX, submit_one, &b);
+		REPEAT(b->count, ASYNC_MAX, submit_one);
 	else
-		REPEAT(ASYNC_MAX, complete_one, &b);
-	if (!MODERN && b.count > 16)
-		c->counters->async_unknown += b.count - 16;
+		REPEAT(b->count, ASYNC_MAX, complete_one);
+	if (!MODERN && b->count > ASYNC_MAX)
+		c->counters->requests_unknown += b->count - ASYNC_MAX;
 	return emit_wide(c, &none, -1, &none, -1);
 }
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 65536);
-	__type(key, __u64);
-	__type(value, struct rec_async);
-} requests SEC(".maps");
-
-enum { URING_READV = 1, URING_WRITEV, URING_FSYNC, URING_READ_FIXED, URING_WRITE_FIXED, URING_READ = 22, URING_WRITE };
-
-/* Requests on files that are counted, but not recorded. */
-static __always_inline bool other_file_request(__u32 opcode)
+static __always_inline int on_io_setup(struct call *c)
 {
-	switch (opcode) {
-	case 8:  /* sync_file_range */
-	case 17: /* fallocate */
-	case 18: /* openat */
-	case 19: /* close */
-	case 21: /* statx */
-	case 24: /* fadvise */
-	case 28: /* openat2 */
-	case 30: /* splice */
-	case 35 ... 39: /* renameat, unlinkat, mkdirat, symlinkat, linkat */
-	case 41 ... 44: /* xattr */
-	case 49: /* read_multishot */
-	case 55: /* ftruncate */
-		return true;
-	}
-	return false;
-}
+	struct rec_id none = {};
 
-static __always_inline int uring_begin(struct io_kiocb *req)
-{
-	struct rec_async *a = clean_async();
-	__u64 key = (__u64)req, ids = bpf_get_current_pid_tgid();
-	__u32 opcode = LOAD(req, opcode);
-
-	if (!a || !selected(CURRENT(), ids >> 32))
-		return 0;
-	if (opcode == URING_FSYNC) {
-		struct io_sync *sync = TYPED(req, struct io_sync);
-
-		a->offset = -1;
-		a->flags = LOAD(sync, flags);
-	} else if ((opcode >= URING_READV && opcode <= URING_WRITE_FIXED) || opcode == URING_READ || opcode == URING_WRITE) {
-		struct io_rw *rw = TYPED(req, struct io_rw);
-
-		a->offset = LOAD(rw, kiocb.ki_pos);
-		a->length = LOAD(rw, len);
-		a->flags = LOAD(rw, flags);
-		if (opcode == URING_READV || opcode == URING_WRITEV) {
-			a->parts = a->length;
-			a->length = sum_vector(LOAD(rw, addr), a->length);
-		}
-	} else {
-		struct counters *c = my_counters();
-
-		if (c && other_file_request(opcode))
-			c->async_unknown++;
-		return 0;
-	}
-	a->begin_ns = bpf_ktime_get_ns();
-	a->tid = ids;
-	a->pid = ids >> 32;
-	a->context = (__u64)LOAD(req, ctx);
-	a->fd = LOAD(req, cqe.fd);
-	a->kind = ASYNC_URING;
-	a->opcode = opcode;
-	if (bpf_map_update_elem(&requests, &key, a, BPF_ANY)) {
-		struct counters *c = my_counters();
-
-		if (c)
-			c->async_unknown++;
-	}
-	return 0;
-}
-
-static __always_inline int uring_end(__u64 key, __s64 result)
-{
-	struct rec_async *a = bpf_map_lookup_elem(&requests, &key);
-	struct counters *c = my_counters();
-	struct io_kiocb *req = TYPED(key, struct io_kiocb);
-	__u32 type, class = cfg.async_class;
-
-	if (!a || !c)
-		return 0;
-	type = identify(LOAD(req, file), &a->file);
-	if (type) {
-		a->head.bits = type;
-		a->head.end_ns = bpf_ktime_get_ns();
-		a->result = result;
-		emit_async(a, c, class);
-	}
-	bpf_map_delete_elem(&requests, &key);
-	return 0;
-}
-
-/* The same moments have other names and arguments from kernel to kernel; recorder.c picks what this one has. */
-SEC("tp_btf/io_uring_submit_req")
-int BPF_PROG(on_uring_submit_req, struct io_kiocb *req)
-{
-	return uring_begin(req);
-}
-
-SEC("tp_btf/io_uring_submit_sqe")
-int BPF_PROG(on_uring_submit_sqe, struct io_kiocb *req, bool force_nonblock)
-{
-	return uring_begin(req);
-}
-
-SEC("tp_btf/io_uring_complete")
-int BPF_PROG(on_uring_complete_cqe, void *ring, void *req, struct io_uring_cqe *cqe)
-{
-	return uring_end((__u64)req, LOAD(cqe, res));
-}
-
-SEC("tp_btf/io_uring_complete")
-int BPF_PROG(on_uring_complete_result, void *ring, void *req, __u64 user_data, int res)
-{
-	return uring_end((__u64)req, res);
+	c->arg[5] = 0;
+	if (!c->result)
+		bpf_probe_read_user(&c->arg[5], c->bits & REC_COMPAT ? 4 : 8, (void *)c->arg[1]);
+	return emit_wide(c, &none, -1, &none, -1);
 }

@@ -6,66 +6,25 @@
  *
  * Everything goes through syscall(2): no library decides which call it becomes. Calls that must leave no trace (pipes, /proc) are made too.
  */
-#include <asm/unistd.h>
-#include <errno.h>
 #include <fcntl.h>
+#include <linux/aio_abi.h>
 #include <linux/fs.h>
 #include <linux/openat2.h>
 #include <linux/stat.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
-#include <unistd.h>
+
+#include "want.h"
 
 #ifndef __NR_fchmodat2
 #define __NR_fchmodat2 452
 #endif
-
-static char want_text[1 << 20];
-static size_t want_length;
-static char buffer[1 << 16];
-static char dir[4096];
-
-/* One expected line; the call's result is added. */
-static void want(long result, const char *fmt, ...)
-{
-	va_list args;
-	char *at = want_text + want_length;
-	size_t room = sizeof(want_text) - want_length;
-	int n;
-
-	va_start(args, fmt);
-	n = vsnprintf(at, room, fmt, args);
-	va_end(args);
-	if (result < 0 && result >= -4095)
-		n += snprintf(at + n, room - (size_t)n, " = -%s\n", strerrorname_np((int)-result));
-	else
-		n += snprintf(at + n, room - (size_t)n, " = %ld\n", result);
-	want_length += (size_t)n;
-}
-
-static long raw(long nr, long a, long b, long c, long d, long e, long f)
-{
-	long r = syscall(nr, a, b, c, d, e, f);
-
-	return r == -1 ? -errno : r;
-}
-#define CALL1(n, a) raw(__NR_##n, (long)(a), 0, 0, 0, 0, 0)
-#define CALL2(n, a, b) raw(__NR_##n, (long)(a), (long)(b), 0, 0, 0, 0)
-#define CALL3(n, a, b, c) raw(__NR_##n, (long)(a), (long)(b), (long)(c), 0, 0, 0)
-#define CALL4(n, a, b, c, d) raw(__NR_##n, (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
-#define CALL5(n, a, b, c, d, e) raw(__NR_##n, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), 0)
-#define CALL6(n, a, b, c, d, e, f) raw(__NR_##n, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 
 static void opens(void)
 {
@@ -390,12 +349,58 @@ static void mappings(void)
 	want(CALL6(mmap, 0, 0, PROT_READ, MAP_PRIVATE, 98, 0), "mmap fd=98 flags=0x2 offset=0 offset2=-9 arg=1");
 }
 
+/* Requests of libaio: each is told when io_getevents has brought its result. */
+static void aio(void)
+{
+	struct iovec parts[2] = {{buffer, 100}, {buffer + 100, 412}};
+	long fd = open("a", O_RDWR), context = 0, address;
+	struct iocb requests[5] = {
+		{.aio_lio_opcode = IOCB_CMD_PREAD, .aio_fildes = (uint32_t)fd, .aio_buf = (uintptr_t)buffer, .aio_nbytes = 4096, .aio_offset = 512},
+		{.aio_lio_opcode = IOCB_CMD_PWRITE, .aio_fildes = (uint32_t)fd, .aio_buf = (uintptr_t)buffer, .aio_nbytes = 30, .aio_offset = 7, .aio_rw_flags = RWF_DSYNC},
+		{.aio_lio_opcode = IOCB_CMD_PREADV, .aio_fildes = (uint32_t)fd, .aio_buf = (uintptr_t)parts, .aio_nbytes = 2},
+		{.aio_lio_opcode = IOCB_CMD_PWRITEV, .aio_fildes = (uint32_t)fd, .aio_buf = (uintptr_t)parts, .aio_nbytes = 2, .aio_offset = 4096},
+		{.aio_lio_opcode = IOCB_CMD_FDSYNC, .aio_fildes = (uint32_t)fd}};
+	struct iocb *list[5], *bad = NULL;
+	struct io_event events[5];
+	const char *told[5] = {"pread64 fd=%ld file=<%s/a> offset=512 length=4096 via=aio ring=1", "pwritev2 fd=%ld file=<%s/a> flags=0x2 offset=7 length=30 arg=1 via=aio ring=1 bits=batch",
+			       "preadv fd=%ld file=<%s/a> offset=0 length=512 arg=2 via=aio ring=1 bits=batch", "pwritev fd=%ld file=<%s/a> offset=4096 length=512 arg=2 via=aio ring=1 bits=batch",
+			       "fdatasync fd=%ld file=<%s/a> via=aio ring=1 bits=batch"};
+
+	want(fd, "openat fd=AT_FDCWD file=<%s/a> path=\"%s/a\" flags=O_RDWR", dir, dir);
+	want(CALL2(io_setup, 8, &context), "io_setup length=8 ring=1");
+	for (int i = 0; i < 5; i++)
+		list[i] = &requests[i];
+	want(CALL3(io_submit, context, 5, list), "io_submit length=5 ring=1");
+	if (CALL5(io_getevents, context, 5, 5, events, NULL) != 5)
+		exit(1);
+	for (int i = 0; i < 5; i++) {
+		int which = (int)((struct iocb *)(uintptr_t)events[i].obj - requests);
+		char line[512];
+
+		snprintf(line, sizeof(line), told[which], fd, dir);
+		want((long)events[i].res, "%s", line);
+	}
+	want(5, "io_getevents length=5 arg=5 ring=1");
+	want(CALL3(io_submit, context, 1, &bad), "io_submit length=1 ring=1"); /* EFAULT */
+	want(CALL6(io_pgetevents, context, 0, 5, events, NULL, NULL), "io_pgetevents length=5 ring=1");
+	/* The program looks at the ring in its memory and asks nobody: that the request has ended is known when its place is used again. */
+	want(CALL3(io_submit, context, 1, list), "io_submit length=1 ring=1");
+	address = *(volatile unsigned *)(context + 12); /* tail of struct aio_ring */
+	*(volatile unsigned *)(context + 8) = (unsigned)address;
+	requests[0].aio_offset = 1024;
+	want(4096, "pread64 fd=%ld file=<%s/a> offset=512 length=4096 via=aio ring=1 bits=end-late", fd, dir);
+	want(CALL3(io_submit, context, 1, list), "io_submit length=1 ring=1");
+	if (CALL5(io_getevents, context, 1, 1, events, NULL) != 1)
+		exit(1);
+	want((long)events[0].res, "pread64 fd=%ld file=<%s/a> offset=1024 length=4096 via=aio ring=1", fd, dir);
+	want(1, "io_getevents length=1 arg=1 ring=1");
+	want(CALL1(io_destroy, context), "io_destroy ring=1");
+	want(CALL1(close, fd), "close fd=%ld file=<%s/a>", fd, dir);
+}
+
 int main(int argc, char **argv)
 {
-	if (argc != 2 || chdir(argv[1]) || !getcwd(dir, sizeof(dir)))
-		return 2;
-	/* The directory itself: so that what follows is told from here on. */
-	want(0, "begin");
+	begin(argc, argv);
 	opens();
 	reads_and_writes();
 	syncs_and_sizes();
@@ -406,7 +411,6 @@ int main(int argc, char **argv)
 	arrivals();
 	directories();
 	mappings();
-	want(0, "end");
-	fwrite(want_text, 1, want_length, stdout);
-	return 0;
+	aio();
+	return end();
 }

@@ -1,0 +1,62 @@
+/*
+ * For programs that say what a recorder must have seen of them: one line a call, in the text form of a trace, without times and with paths instead of
+ * file numbers. Each is one file of its own, so that everything here is static.
+ */
+#pragma once
+#include <asm/unistd.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static char want_text[1 << 20];
+static size_t want_length;
+__attribute__((unused)) static char buffer[1 << 16];
+static char dir[4096];
+
+/* One expected line; the call's result is added. */
+__attribute__((format(printf, 2, 3))) static void want(long result, const char *fmt, ...)
+{
+	va_list args;
+	char *at = want_text + want_length;
+	size_t room = sizeof(want_text) - want_length;
+	int n;
+
+	va_start(args, fmt);
+	n = vsnprintf(at, room, fmt, args);
+	va_end(args);
+	if (result < 0 && result >= -4095)
+		n += snprintf(at + n, room - (size_t)n, " = -%s\n", strerrorname_np((int)-result));
+	else
+		n += snprintf(at + n, room - (size_t)n, " = %ld\n", result);
+	want_length += (size_t)n;
+}
+
+__attribute__((unused)) static long raw(long nr, long a, long b, long c, long d, long e, long f)
+{
+	long r = syscall(nr, a, b, c, d, e, f);
+
+	return r == -1 ? -errno : r;
+}
+#define CALL1(n, a) raw(__NR_##n, (long)(a), 0, 0, 0, 0, 0)
+#define CALL2(n, a, b) raw(__NR_##n, (long)(a), (long)(b), 0, 0, 0, 0)
+#define CALL3(n, a, b, c) raw(__NR_##n, (long)(a), (long)(b), (long)(c), 0, 0, 0)
+#define CALL4(n, a, b, c, d) raw(__NR_##n, (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
+#define CALL5(n, a, b, c, d, e) raw(__NR_##n, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), 0)
+#define CALL6(n, a, b, c, d, e, f) raw(__NR_##n, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+
+/* Into DIR, from where everything is told. */
+static void begin(int argc, char **argv)
+{
+	if (argc != 2 || chdir(argv[1]) || !getcwd(dir, sizeof(dir)))
+		exit(2);
+}
+
+static int end(void)
+{
+	fwrite(want_text, 1, want_length, stdout);
+	return fflush(stdout) ? 1 : 0;
+}
