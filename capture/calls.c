@@ -1,6 +1,7 @@
 #include <asm/unistd.h>
 
 #include "capture/calls.h"
+#include "capture/foreign.h"
 
 #ifndef __NR_cachestat
 #define __NR_cachestat 451
@@ -110,7 +111,7 @@ const struct call calls[CALL_MAX] = {
 
 	ROW(fadvise64,       FADVISE64,       FD,              .fd = A0, .offset = A1, .length = A2, .arg = A3),
 	ROW(readahead,       READAHEAD,       FD,              .fd = A0, .offset = A1, .length = A2),
-	ROW(fcntl,           FCNTL,           FD,              .fd = A0, .flags = A1, .arg = A2, .special = CALL_FCNTL),
+	ROW(fcntl,           FCNTL,           FCNTL,           .fd = A0, .flags = A1, .arg = A2, .special = CALL_FCNTL),
 	ROW(flock,           FLOCK,           FD,              .fd = A0, .flags = A1),
 	ROW(dup,             DUP,             FD,              .fd = A0, .special = CALL_DUP),
 	ROW(dup2,            DUP2,            DUP2,            .fd = A0, .fd2 = A1, .special = CALL_DUP),
@@ -126,7 +127,8 @@ const struct call calls[CALL_MAX] = {
 	ROW(io_uring_enter,  IO_URING_ENTER,  RING,            .fd = A0, .length = A1, .arg = A2, .flags = A3, .ring = A5),
 	ROW(io_uring_register, IO_URING_REGISTER, RING,        .fd = A0, .arg = A1, .length = A3, .ring = A5),
 
-	ROW(recvmsg,                 RECV_FD,         RECVMSG,         .flags = A1),
+	ROW(recvmsg,         RECV_FD,         RECVMSG,         .flags = A1),
+	ROW(recvmmsg,        RECV_FD,         RECVMMSG,        .flags = A1),
 	ROW(pidfd_getfd,     PIDFD_GETFD,     NEW_DESCRIPTOR,  .fd = A0, .fd2 = A1, .flags = A2),
 	ROW(cachestat,       CACHESTAT,       FD,              .fd = A0),
 
@@ -134,6 +136,7 @@ const struct call calls[CALL_MAX] = {
 	ROW(clone3,          CLONE3,          FORK,            .special = CALL_CLONE3),
 	ROW(fork,            FORK,            FORK,            .special = CALL_FORK),
 	ROW(vfork,           VFORK,           FORK,            .special = CALL_FORK),
+	ROW(unshare,         UNSHARE,         NONE,            .flags = A0),
 	ROW(execve,          EXECVE,          EXEC),
 	ROW(execveat,        EXECVEAT,        EXECAT,          .fd = A0, .flags = A4),
 };
@@ -250,6 +253,7 @@ void calls_configure(struct config *config)
 	}
 	for (int opcode = 0; opcode < REQUEST_MAX; opcode++)
 		config->request[opcode] = requests[opcode].form;
+	foreign_configure(config);
 }
 
 int calls_count(void)

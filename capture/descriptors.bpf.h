@@ -10,6 +10,27 @@ static __always_inline bool no_descriptor(const struct call *c, struct file *fil
 	return !file && c->result == -EBADF;
 }
 
+static __always_inline int on_fd(struct call *c, int fd)
+{
+	struct file *file = file_of(c->task, fd);
+	struct rec_id id = {};
+	__u32 type = identify(file, &id);
+
+	if (no_descriptor(c, file))
+		return emit_event(c, &id, -1);
+	if (!type)
+		return filtered(c);
+	c->bits |= type;
+	return emit_event(c, &id, LOAD(file, f_pos));
+}
+
+static __always_inline int on_close(struct call *c)
+{
+	if (!c->stashed.dev && c->result != -EBADF)
+		return filtered(c);
+	return emit_event(c, &c->stashed, -1);
+}
+
 struct vector_part {
 	__u64 base, length;
 };
@@ -110,6 +131,81 @@ static __always_inline int on_dup2(struct call *c)
 	return emit_wide(c, &id, type ? LOAD(file, f_pos) : -1, &c->stashed, -1);
 }
 
+#define F_GETLK 5
+#define F_SETLKW 7
+#define F_GETLK64 12
+#define F_SETLKW64 14
+#define F_OFD_GETLK 36
+#define F_OFD_SETLKW 38
+
+struct lock {
+	__s16 type, whence;
+	__s64 start, length;
+};
+
+/* A program's struct flock: 32-bit programs have two others. False: cannot be read. */
+static __always_inline bool read_lock(const struct call *c, bool narrow, struct lock *lock)
+{
+	struct {
+		__s16 type, whence;
+		__s32 start, length;
+	} narrow_lock = {};
+	struct {
+		__s16 type, whence;
+		__s64 start, length;
+	} __attribute__((packed)) packed_lock = {};
+
+	if (!(c->bits & REC_COMPAT))
+		return !bpf_probe_read_user(lock, sizeof(*lock), (void *)c->arg[2]);
+	if (narrow) {
+		if (bpf_probe_read_user(&narrow_lock, sizeof(narrow_lock), (void *)c->arg[2]))
+			return false;
+		lock->type = narrow_lock.type;
+		lock->whence = narrow_lock.whence;
+		lock->start = narrow_lock.start;
+		lock->length = narrow_lock.length;
+		return true;
+	}
+	if (bpf_probe_read_user(&packed_lock, sizeof(packed_lock), (void *)c->arg[2]))
+		return false;
+	lock->type = packed_lock.type;
+	lock->whence = packed_lock.whence;
+	lock->start = packed_lock.start;
+	lock->length = packed_lock.length;
+	return true;
+}
+
+/* Of a record lock (not a pointer, but) type and whence go into argument 2, begin and length into 3 and 4. */
+static __always_inline int on_fcntl(struct call *c)
+{
+	struct file *file = file_of(c->task, c->arg[0]);
+	struct rec_id id = {}, none = {};
+	__u32 type = identify(file, &id);
+	bool narrow = c->special == FOREIGN_FLOCK;
+	struct lock lock = {};
+
+	if (no_descriptor(c, file))
+		return emit_event(c, &id, -1);
+	if (!type)
+		return filtered(c);
+	c->bits |= type;
+	if (c->arg[1] >= F_GETLK64 && c->arg[1] <= F_SETLKW64 && c->special == FOREIGN_FLOCK64) {
+		c->arg[1] = c->arg[1] - F_GETLK64 + F_GETLK;
+	} else if (c->arg[1] >= F_OFD_GETLK && c->arg[1] <= F_OFD_SETLKW) {
+		narrow = false;
+	} else if (c->arg[1] >= F_GETLK && c->arg[1] <= F_SETLKW) {
+		narrow = c->bits & REC_COMPAT;
+	} else {
+		return emit_event(c, &id, LOAD(file, f_pos));
+	}
+	if (!read_lock(c, narrow, &lock))
+		lock.type = -1;
+	c->arg[2] = (__u16)lock.type | (__u64)(__u16)lock.whence << 16;
+	c->arg[3] = lock.start;
+	c->arg[4] = lock.length;
+	return emit_wide(c, &id, LOAD(file, f_pos), &none, -1);
+}
+
 static __always_inline int on_mmap(struct call *c)
 {
 	struct file *file;
@@ -127,12 +223,18 @@ static __always_inline int on_mmap(struct call *c)
 }
 
 /* The offset that a call began at, where it was given by address: the call has moved it by its result. */
-static __always_inline __u64 offset_at(__u64 address, __s64 result)
+static __always_inline __u64 offset_at(const struct call *c, __u64 address)
 {
-	__s64 offset = -1;
+	__s64 offset = -1, result = c->result;
+	__s32 narrow = 0;
 
-	if (!address || bpf_probe_read_user(&offset, sizeof(offset), (void *)address))
+	if (c->special == FOREIGN_SENDFILE) {
+		if (bpf_probe_read_user(&narrow, sizeof(narrow), (void *)address))
+			return -1;
+		offset = narrow;
+	} else if (bpf_probe_read_user(&offset, sizeof(offset), (void *)address)) {
 		return -1;
+	}
 	return result > 0 ? offset - result : offset;
 }
 
@@ -147,6 +249,6 @@ static __always_inline int on_copy(struct call *c, int in, int out, __u64 in_off
 	c->bits |= type;
 	if (type2)
 		c->bits |= REC_FILE2;
-	return emit_wide(c, &id, in_offset ? (__s64)offset_at(in_offset, c->result) : type ? LOAD(from, f_pos) : -1, &id2,
-			 out_offset ? (__s64)offset_at(out_offset, c->result) : type2 ? LOAD(to, f_pos) : -1);
+	return emit_wide(c, &id, in_offset ? (__s64)offset_at(c, in_offset) : type ? LOAD(from, f_pos) : -1, &id2,
+			 out_offset ? (__s64)offset_at(c, out_offset) : type2 ? LOAD(to, f_pos) : -1);
 }

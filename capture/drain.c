@@ -14,6 +14,10 @@
 #include "capture/pages.h"
 #include "lib/clock.h"
 
+/* Results that no program sees: interrupted by a signal. Where the call begins again by itself, that is an event of its own. */
+#define ERESTART_FIRST -516
+#define ERESTART_LAST -512
+
 int drain_init(struct drain *d, struct trace_writer *writer, struct recorder *recorder, uint64_t start_ns)
 {
 	struct timespec wall;
@@ -465,7 +469,7 @@ static void fields(struct drain *d, struct drained *e)
 		.arg = argument(e, c->arg),
 		.mode = (uint32_t)argument(e, c->mode),
 		.ring = ring ? async_ring(&d->async, c->special == CALL_CONTEXT ? r->pid : 0, ring) : 0,
-		.result = r->result,
+		.result = r->result >= ERESTART_FIRST && r->result <= ERESTART_LAST ? -EINTR : r->result,
 	};
 }
 

@@ -178,6 +178,21 @@ static void on_copy(struct drained *e)
 	e->event.offset2 = w->position2 < 0 || out_given ? w->position2 : w->position2 - moved;
 }
 
+/* Record locks: the range as the program gave it, a negative length turned round. */
+static void on_fcntl(struct drained *e)
+{
+	int64_t start = (int64_t)e->arg[3], length = (int64_t)e->arg[4];
+
+	if (e->record->head.type != REC_WIDE)
+		return;
+	if (length < 0) {
+		start += length;
+		length = -length;
+	}
+	e->event.offset2 = start;
+	e->event.arg = (uint64_t)length << 8 | (e->arg[2] >> 16 & 15) << 4 | (e->arg[2] & 15);
+}
+
 void effects_named(struct drain *d, uint32_t file, struct name *name)
 {
 	if (file >= d->named_room) {
@@ -293,6 +308,7 @@ void effects_apply(struct drain *d, struct drained *e)
 		ev->arg = (e->arg[uid] & 0xffffffff) << 32 | (e->arg[uid + 1] & 0xffffffff);
 		break;
 	}
+	case CALL_FCNTL: on_fcntl(e); break;
 	case CALL_CLOSE_RANGE:
 		ev->fd2 = (int32_t)e->arg[1];
 		return;

@@ -10,7 +10,7 @@ struct call {
 	__u64 now, begin, arg[6];
 	__s64 result;
 	__u32 tid, pid, class, bits;
-	__u16 nr;
+	__u16 nr, special; /* enum foreign_special */
 	struct rec_id stashed; /* from the start of the call; dev 0: none */
 };
 

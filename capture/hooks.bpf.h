@@ -12,6 +12,7 @@
  * recorder_old.bpf.c for those from 5.8 on (MODERN 0: probe reads, bounded loops).
  */
 #pragma once
+#include "capture/foreign.bpf.h"
 #include "capture/pages.bpf.h"
 #include "capture/plain.bpf.h"
 #include "capture/uring.bpf.h"
@@ -23,28 +24,48 @@ int BPF_PROG(on_sys_enter, struct pt_regs *regs, long nr)
 	struct task_struct *task;
 	struct slot *slot;
 	__u64 ids;
-	__u32 shape;
+	__u32 shape, native = nr;
+	int closes;
+	bool ia32;
 
-	if ((unsigned long)nr >= CALL_MAX)
-		return 0;
-	shape = cfg.call[nr].shape;
+	if ((unsigned long)nr >= CALL_MAX) {
+		if (!(nr & X32_BIT))
+			return 0;
+		native = native_number(nr, false);
+		if (native >= CALL_MAX)
+			return 0;
+	}
+	shape = cfg.call[native & (CALL_MAX - 1)].shape;
 	if (shape == SHAPE_IGNORE || shape == SHAPE_RECVMSG)
 		return 0;
 	task = CURRENT();
 	ids = IDS(task);
-	if (!selected(task, ids >> 32) || compat(task))
+	if (!selected(task, ids >> 32))
+		return 0;
+	ia32 = compat(task);
+	closes = regs->di;
+	if (ia32) {
+		native = native_number(nr, true);
+		if (native >= CALL_MAX)
+			return 0;
+		shape = cfg.call[native & (CALL_MAX - 1)].shape;
+		closes = regs->bx;
+	}
+	if (shape == SHAPE_FOREIGN)
 		return 0;
 	slot = slot_of(ids);
 	if (!slot)
 		return 0;
+	if (shape == SHAPE_DUP2)
+		closes = ia32 ? regs->cx : regs->si;
 	if (shape == SHAPE_CLOSE || shape == SHAPE_DUP2) {
 		struct rec_id id = {};
 
-		identify(file_of(task, shape == SHAPE_CLOSE ? regs->di : regs->si), &id);
+		identify(file_of(task, closes), &id);
 		slot->file = id;
 	}
 	slot->tid = ids;
-	slot->nr = nr;
+	slot->nr = native;
 	slot->begin_ns = bpf_ktime_get_ns();
 	return 0;
 }
@@ -55,7 +76,7 @@ static __always_inline void pair(struct call *c)
 
 	if (slot) {
 		c->begin = slot->begin_ns;
-		if (c->config->shape == SHAPE_DUP2)
+		if (c->config->shape == SHAPE_DUP2 || c->config->shape == SHAPE_CLOSE)
 			c->stashed = slot->file;
 		slot->begin_ns = 0;
 	} else {
@@ -68,6 +89,9 @@ static __always_inline int on_call(struct call *c, __u32 shape)
 	struct rec_id none = {};
 
 	switch (shape) {
+	case SHAPE_FD: return on_fd(c, c->arg[0]); /* of a 32-bit program; others go the short way */
+	case SHAPE_CLOSE: return on_close(c);
+	case SHAPE_FCNTL: return on_fcntl(c);
 	case SHAPE_IOVEC: return on_iovec(c, false);
 	case SHAPE_IOVEC_WIDE: return on_iovec(c, true);
 	case SHAPE_DUP2: return on_dup2(c);
@@ -81,13 +105,42 @@ static __always_inline int on_call(struct call *c, __u32 shape)
 	return filtered(c); /* no shape is left */
 }
 
-/* What all calls have in common at their end. False: not recorded. */
-static __always_inline bool begin(struct call *c, struct pt_regs *regs, unsigned long nr, long ret)
+/* What a call of a 32-bit program is on x86-64, when on_foreign_exit has found that out. */
+static __always_inline bool take_foreign(struct call *c)
 {
-	__u64 ids, index = nr;
+	struct foreign *f = my_foreign();
+
+	if (!f || !f->armed)
+		return false;
+	f->armed = 0;
+	c->nr = f->nr;
+	c->result = f->result;
+	c->bits = f->bits;
+	c->special = f->special;
+	for (int i = 0; i < 6; i++)
+		c->arg[i] = f->arg[i];
+	asm volatile("" ::: "memory"); /* clang would share these loads with those from the registers, which the verifier refuses */
+	return true;
+}
+
+/* What all calls have in common at their end. False: not recorded. */
+static __always_inline bool begin(struct call *c, struct pt_regs *regs, long ret)
+{
+	__u64 ids, index;
 	__u32 shape;
 
-	/* nr is below CALL_MAX, but before 6.8 the verifier forgets that of a number that was spilled; so must clang. */
+	if (!take_foreign(c)) {
+		c->nr = regs->orig_ax;
+		c->result = ret;
+		c->arg[0] = regs->di;
+		c->arg[1] = regs->si;
+		c->arg[2] = regs->dx;
+		c->arg[3] = regs->r10;
+		c->arg[4] = regs->r8;
+		c->arg[5] = regs->r9;
+	}
+	/* It is below CALL_MAX, but before 6.8 the verifier forgets that of a number that was spilled; so must clang. */
+	index = c->nr;
 	asm volatile("" : "+r"(index));
 	c->config = &cfg.call[index & (CALL_MAX - 1)];
 	shape = c->config->shape;
@@ -100,27 +153,15 @@ static __always_inline bool begin(struct call *c, struct pt_regs *regs, unsigned
 	c->counters = my_counters();
 	if (!c->counters)
 		return false;
-	if (compat(c->task)) {
-		c->counters->compat++;
-		return false;
-	}
 	/* The child of a fork returns here too, and a new program from the call that its parent made. */
-	if (ret == 0 && (shape == SHAPE_FORK || shape == SHAPE_EXEC || shape == SHAPE_EXECAT))
+	if (c->result == 0 && (shape == SHAPE_FORK || shape == SHAPE_EXEC || shape == SHAPE_EXECAT))
 		return false;
 	c->now = bpf_ktime_get_ns();
-	c->nr = nr;
-	c->result = ret;
 	c->class = c->config->class;
-	if (shape != SHAPE_RECVMSG) /* a descriptor that comes with it is an event, the call is none */
-		class_of(c->counters, c->class)->seen++;
-	c->arg[0] = regs->di;
-	c->arg[1] = regs->si;
-	c->arg[2] = regs->dx;
-	c->arg[3] = regs->r10;
-	c->arg[4] = regs->r8;
-	c->arg[5] = regs->r9;
-	if (shape != SHAPE_RECVMSG)
-		pair(c);
+	if (shape == SHAPE_RECVMSG || shape == SHAPE_RECVMMSG) /* a descriptor that comes with it is an event, the call is none */
+		return true;
+	class_of(c->counters, c->class)->seen++;
+	pair(c);
 	return true;
 }
 
@@ -131,16 +172,19 @@ static __always_inline bool begin(struct call *c, struct pt_regs *regs, unsigned
 int on_call_exit(unsigned long long *ctx);
 int on_path_exit(unsigned long long *ctx);
 int on_many_exit(unsigned long long *ctx);
+int on_foreign_exit(unsigned long long *ctx);
 
-enum { PROGRAM_CALL, PROGRAM_PATH, PROGRAM_MANY, PROGRAMS };
+enum { PROGRAM_CALL, PROGRAM_PATH, PROGRAM_MANY, PROGRAM_FOREIGN, PROGRAMS };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
 	__uint(max_entries, PROGRAMS);
 	__uint(key_size, sizeof(__u32));
 	__array(values, int(unsigned long long *));
-} other_programs SEC(".maps") = {
-	.values = {[PROGRAM_CALL] = &on_call_exit, [PROGRAM_PATH] = &on_path_exit, [PROGRAM_MANY] = &on_many_exit}};
+} other_programs SEC(".maps") = {.values = {[PROGRAM_CALL] = &on_call_exit,
+						    [PROGRAM_PATH] = &on_path_exit,
+						    [PROGRAM_MANY] = &on_many_exit,
+						    [PROGRAM_FOREIGN] = &on_foreign_exit}};
 
 static __always_inline bool has_text(__u32 shape)
 {
@@ -151,15 +195,24 @@ SEC("tp_btf/sys_exit")
 int BPF_PROG(on_sys_exit, struct pt_regs *regs, long ret)
 {
 	unsigned long nr = regs->orig_ax;
+	struct task_struct *task;
 	__u32 shape;
 
-	if (nr >= CALL_MAX)
+	if (nr >= CALL_MAX) {
+		if (nr & X32_BIT && nr < X32_BIT + CALL_MAX + X32_CALLS)
+			bpf_tail_call(ctx, &other_programs, PROGRAM_FOREIGN);
 		return 0;
+	}
 	shape = cfg.call[nr].shape;
 	if (shape == SHAPE_IGNORE)
 		return 0;
+	task = CURRENT();
+	if (compat(task))
+		bpf_tail_call(ctx, &other_programs, PROGRAM_FOREIGN);
+	if (shape == SHAPE_FOREIGN)
+		return 0;
 	if (shape == SHAPE_FD || shape == SHAPE_CLOSE || names_descriptor(regs, &cfg.call[nr]))
-		return on_plain_call(regs, nr, ret, shape == SHAPE_CLOSE);
+		return on_plain_call(task, regs, nr, ret, shape == SHAPE_CLOSE);
 	if (has_text(shape))
 		bpf_tail_call(ctx, &other_programs, PROGRAM_PATH);
 	if (shape >= SHAPE_NEW_DESCRIPTOR && shape <= SHAPE_RECVMSG)
@@ -172,20 +225,41 @@ SEC("tp_btf/sys_exit")
 int BPF_PROG(on_call_exit, struct pt_regs *regs, long ret)
 {
 	struct call c = {};
-	unsigned long nr = regs->orig_ax;
 
-	if (nr >= CALL_MAX || !begin(&c, regs, nr, ret))
+	if (!begin(&c, regs, ret))
 		return 0;
 	return on_call(&c, c.config->shape);
+}
+
+/* Finds out which call of x86-64 a 32-bit program has made, and leaves it to the program for that. */
+SEC("tp_btf/sys_exit")
+int BPF_PROG(on_foreign_exit, struct pt_regs *regs, long ret)
+{
+	struct foreign *f = my_foreign();
+	struct task_struct *task = CURRENT();
+	__u32 shape;
+
+	if (!f || !selected(task, LOAD(task, tgid)) || !translate(f, regs, regs->orig_ax, ret, compat(task)))
+		return 0;
+	shape = cfg.call[f->nr & (CALL_MAX - 1)].shape;
+	if (shape == SHAPE_IGNORE || shape == SHAPE_FOREIGN)
+		return 0;
+	f->armed = 1;
+	if (has_text(shape))
+		bpf_tail_call(ctx, &other_programs, PROGRAM_PATH);
+	if (shape >= SHAPE_NEW_DESCRIPTOR && shape <= SHAPE_RECVMSG)
+		bpf_tail_call(ctx, &other_programs, PROGRAM_MANY);
+	bpf_tail_call(ctx, &other_programs, PROGRAM_CALL);
+	f->armed = 0;
+	return 0;
 }
 
 SEC("tp_btf/sys_exit")
 int BPF_PROG(on_path_exit, struct pt_regs *regs, long ret)
 {
 	struct call c = {};
-	unsigned long nr = regs->orig_ax;
 
-	if (nr >= CALL_MAX || !begin(&c, regs, nr, ret))
+	if (!begin(&c, regs, ret))
 		return 0;
 	return on_path_call(&c, c.config->shape);
 }
@@ -195,12 +269,12 @@ SEC("tp_btf/sys_exit")
 int BPF_PROG(on_many_exit, struct pt_regs *regs, long ret)
 {
 	struct call c = {};
-	unsigned long nr = regs->orig_ax;
 
-	if (nr >= CALL_MAX || !begin(&c, regs, nr, ret))
+	if (!begin(&c, regs, ret))
 		return 0;
 	switch (c.config->shape) {
 	case SHAPE_RECVMSG: return on_recvmsg(&c, c.arg[1], c.arg[2]);
+	case SHAPE_RECVMMSG: return on_recvmmsg(&c, c.arg[1], c.arg[3]);
 	case SHAPE_NEW_DESCRIPTOR: return on_new_descriptor(&c, c.result);
 	case SHAPE_RING_SETUP: return on_ring(&c, true);
 	case SHAPE_RING: return on_ring(&c, false);

@@ -8,7 +8,7 @@
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct pt_regs { /* x86-64 */
-	unsigned long r9, r8, r10, dx, si, di, orig_ax;
+	unsigned long bp, bx, r9, r8, r10, cx, dx, si, di, orig_ax;
 };
 
 struct qstr {

@@ -150,6 +150,21 @@ SEPARATE __u32 copy_stat(__u32 kind, __u64 address)
 		out->mode = x.mode;
 		out->nlink = x.nlink;
 		out->dev = x.dev_major << 20 | x.dev_minor;
+	} else if (kind == CALL_STAT64) {
+		struct {
+			__u64 dev;
+			__u32 pad, short_ino, mode, nlink, uid, gid;
+			__u64 rdev;
+			__u32 pad2, size[2], blksize, blocks[2], times[6], ino[2];
+		} x;
+
+		if (bpf_probe_read_user(&x, sizeof(x), (void *)address))
+			return 0;
+		out->ino = x.ino[0] | (__u64)x.ino[1] << 32;
+		out->size = x.size[0] | (__u64)x.size[1] << 32;
+		out->mode = x.mode;
+		out->nlink = x.nlink;
+		out->dev = (x.dev >> 8 & 0xfff) << 20 | (x.dev & 0xff) | (x.dev >> 12 & 0xfff00);
 	} else {
 		struct {
 			__u64 dev, ino, nlink;
@@ -171,9 +186,16 @@ SEPARATE __u32 copy_stat(__u32 kind, __u64 address)
 static __always_inline void read_stat(struct call *c)
 {
 	__u32 kind = c->config->stat;
+	__u64 address = kind == CALL_STATX_4 ? c->arg[4] : kind == CALL_STAT_1 ? c->arg[1] : c->arg[2];
 
-	if (kind != CALL_STAT_NONE && !c->result)
-		c->bits |= copy_stat(kind, kind == CALL_STATX_4 ? c->arg[4] : kind == CALL_STAT_1 ? c->arg[1] : c->arg[2]);
+	if (kind == CALL_STAT_NONE || c->result)
+		return;
+	if (c->bits & REC_COMPAT && kind != CALL_STATX_4) {
+		if (c->special != FOREIGN_STAT64) /* older structures: the drainer looks itself */
+			return;
+		kind = CALL_STAT64;
+	}
+	c->bits |= copy_stat(kind, address);
 }
 
 static __always_inline struct scratch *clean_scratch(void)

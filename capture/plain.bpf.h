@@ -101,11 +101,10 @@ static __always_inline bool names_descriptor(struct pt_regs *regs, const volatil
 	return bpf_probe_read_user_str(first, sizeof(first), (void *)regs->si) >= 0 && !first[0];
 }
 
-static __always_inline int on_plain_call(struct pt_regs *regs, __u32 nr, long ret, bool closing)
+static __always_inline int on_plain_call(struct task_struct *task, struct pt_regs *regs, __u32 nr, long ret, bool closing)
 {
 	const volatile struct call_config *config = &cfg.call[nr & (CALL_MAX - 1)];
 	struct plain p = {.regs = regs, .nr = nr, .result = ret};
-	struct task_struct *task = CURRENT();
 	struct counters *counters = my_counters();
 	struct class_counters *count;
 	void *ring = my_ring();
@@ -115,10 +114,6 @@ static __always_inline int on_plain_call(struct pt_regs *regs, __u32 nr, long re
 	p.ids = IDS(task);
 	if (!selected(task, p.ids >> 32) || !counters)
 		return 0;
-	if (compat(task)) {
-		counters->compat++;
-		return 0;
-	}
 	count = class_of(counters, config->class);
 	count->seen++;
 	slot = begun(p.ids, nr);

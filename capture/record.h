@@ -17,12 +17,14 @@
 /* How the kernel program records a call: which argument is a descriptor, a string, a base directory. */
 enum call_shape {
 	SHAPE_IGNORE,
+	SHAPE_FOREIGN,	   /* recorded only as a call of 32-bit programs, where the number means something else */
 	SHAPE_NONE,	   /* no file at all: sync, io_submit */
 	SHAPE_FD,	   /* descriptor in argument 0 */
 	SHAPE_IOVEC,	   /* descriptor in 0, vector in 1, its parts in 2; argument 1 is replaced by the sum of the lengths */
 	SHAPE_IOVEC_WIDE,  /* the same with flags in 5 */
 	SHAPE_CLOSE,	   /* descriptor in 0 that is gone at the end: identity from the start */
 	SHAPE_DUP2,	   /* descriptors in 0 and 1; 1 is closed by the call: its identity from the start */
+	SHAPE_FCNTL,	   /* descriptor in 0, command in 1; of locks struct flock in 2 is told as type, begin and length in 2 to 4 */
 	SHAPE_MMAP,	   /* descriptor in 4 */
 	SHAPE_ADDRESS,	   /* a mapping's address in 0: the drainer knows what is mapped there */
 	SHAPE_COPY,	   /* descriptors in 0 and 2, offset pointers in 1 and 3 */
@@ -33,6 +35,7 @@ enum call_shape {
 	SHAPE_IO_SETUP,	   /* result: an io context at the address in 1 */
 	SHAPE_IO_SUBMIT,   /* io context in 0; as many requests as the result says, by the pointers in 2 */
 	SHAPE_IO_GETEVENTS, /* io context in 0; as many completions as the result says, in 3 */
+	SHAPE_RECVMMSG,	   /* messages in 1, as many as the result; the same */
 	SHAPE_RECVMSG,	   /* may bring descriptors: each is recorded, the call is not */
 	/* from here on: calls with a text */
 	SHAPE_OPEN,	   /* path in 0; result is a descriptor */
@@ -53,7 +56,7 @@ enum call_shape {
 	SHAPE_EXECAT,	   /* base in 0, path in 1; the same */
 };
 
-enum call_stat { CALL_STAT_NONE, CALL_STAT_1, CALL_STAT_2, CALL_STATX_4 }; /* argument that is a struct stat or statx */
+enum call_stat { CALL_STAT_NONE, CALL_STAT_1, CALL_STAT_2, CALL_STATX_4, CALL_STAT64 /* of 32-bit programs */ }; /* argument that is a struct stat or statx */
 
 /* What of a call on one descriptor the drainer needs: whether struct rec_small can say it. */
 enum small_form {
@@ -88,6 +91,41 @@ enum request_form {
 	REQUEST_FD_NAME,   /* addr is a name */
 };
 
+/*
+ * Calls of 32-bit programs, see foreign.h: the call of x86-64, and for each of its arguments where it is. A register's number is in the lower three
+ * bits.
+ */
+enum foreign_special {
+	FOREIGN_NOT, /* not about files */
+	FOREIGN_PLAIN,
+	FOREIGN_COUNTED,    /* about files, but no call of x86-64: counted as lost */
+	FOREIGN_LLSEEK,	    /* the result is in memory */
+	FOREIGN_OLD_MMAP,   /* the arguments are in memory */
+	FOREIGN_SOCKETCALL, /* the same; which call it is, is the first argument */
+	FOREIGN_SENDFILE,   /* the offset in memory has 32 bits */
+	FOREIGN_STAT64,	    /* struct stat64 of 32-bit programs */
+	FOREIGN_FLOCK,	    /* struct flock with 32-bit members */
+	FOREIGN_FLOCK64,    /* with 64-bit ones, packed */
+};
+#define FROM_NONE 0
+#define FROM_U(reg) (0x08 | (reg))     /* 32 bits */
+#define FROM_S(reg) (0x10 | (reg))     /* with sign */
+#define FROM_LH(reg) (0x18 | (reg))    /* 64 bits, the lower half first */
+#define FROM_HL(reg) (0x20 | (reg))    /* the upper half first */
+#define FROM_PAGES(reg) (0x28 | (reg)) /* in units of 4096 bytes */
+#define FROM_ID(reg) (0x30 | (reg))    /* a user or group in 16 bits; 65535: none */
+
+struct foreign_config {
+	__u16 nr;
+	__u8 special; /* enum foreign_special */
+	__u8 from[6];
+	__u8 reserved;
+};
+
+#define X32_BIT 0x40000000
+#define X32_FIRST 512
+#define X32_CALLS 64
+
 enum filter_kind {
 	FILTER_PID = 1 << 0, /* the tracked map decides */
 	FILTER_COMM = 1 << 1,
@@ -119,6 +157,7 @@ struct config {
 	__u32 pages_class; /* and page faults */
 	__u32 async_class; /* what requests count as */
 	__u32 requests_by_name; /* the end of a request of io_uring is known by its user_data only */
+	struct foreign_config ia32[CALL_MAX], x32[X32_CALLS];
 	__u8 request[REQUEST_MAX]; /* enum request_form by opcode of io_uring */
 };
 
@@ -135,7 +174,7 @@ struct counters {
 	__u64 truncated;	   /* a path that was longer than can be read */
 	__u64 definitions_dropped; /* announced again later */
 	__u64 tasks_dropped;	   /* fork, exec or exit records lost */
-	__u64 compat;		   /* 32-bit calls: not recorded */
+	__u64 compat;		   /* 32-bit calls that have no match: not recorded */
 	__u64 requests_unknown;	   /* requests that could not be recorded */
 	__u64 requests_early;	   /* requests on files that ended here, but began before the recording */
 	__u64 wakes;		   /* wake-ups between recorded threads, written */

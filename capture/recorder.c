@@ -307,7 +307,7 @@ static bool is_hook(const struct bpf_program *program)
 	const char *name = bpf_program__name(program);
 
 	return strncmp(bpf_program__section_name(program), "iter/", 5) && strcmp(name, "on_call_exit") && strcmp(name, "on_path_exit") &&
-	       strcmp(name, "on_many_exit");
+	       strcmp(name, "on_many_exit") && strcmp(name, "on_foreign_exit");
 }
 
 int recorder_attach(struct recorder *r, char why[RECORDER_WHY])

@@ -120,6 +120,7 @@ const struct replay_op replay_ops[TRACE_OP_MAX] = {
 	[TRACE_OP_CLONE3] = BOOKS(PROCESS, "a copy of the descriptor table; the child's lane starts after it"),
 	[TRACE_OP_FORK] = BOOKS(PROCESS, "a copy of the descriptor table; the child's lane starts after it"),
 	[TRACE_OP_VFORK] = BOOKS(PROCESS, "a copy of the descriptor table; the child's lane starts after it"),
+	[TRACE_OP_UNSHARE] = BOOKS(PROCESS, "what a process shares with others is followed from its creation only"),
 	[TRACE_OP_EXECVE] = BOOKS(PROCESS, "closes what is close-on-exec, untimed; the program's pages are read where the trace has faults"),
 	[TRACE_OP_EXECVEAT] = BOOKS(PROCESS, "closes what is close-on-exec, untimed; the program's pages are read where the trace has faults"),
 	[TRACE_OP_EXIT] = BOOKS(PROCESS, "closes what is open, untimed"),

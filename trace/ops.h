@@ -16,7 +16,8 @@
  *   lseek               offset is the requested offset, arg the whence
  *   clone, fork, vfork  result is the child's tid; recorded once, in the parent
  *   recv_fd             a descriptor that arrived over a socket (SCM_RIGHTS); result is its number
- *   fcntl               flags is the command
+ *   fcntl               flags is the command; of record locks offset2 is where the range begins and arg = length << 8 | whence << 4 | type, length 0
+ *                       meaning all the rest (of F_GETLK as the kernel answered)
  *   fault_*, cache_fill memory-mapped access seen by tracepoints; not system calls
  */
 #define TRACE_OPS(X) \
@@ -110,7 +111,7 @@
 	X(121, FREMOVEXATTR, "fremovexattr", XATTR, TRACE_F_FD | TRACE_F_FILE | TRACE_F_PATH2) \
 	X(130, FADVISE64, "fadvise64", ADVISE, TRACE_F_FD | TRACE_F_FILE | TRACE_F_OFFSET | TRACE_F_LENGTH | TRACE_F_ARG) \
 	X(131, READAHEAD, "readahead", ADVISE, TRACE_F_FD | TRACE_F_FILE | TRACE_F_OFFSET | TRACE_F_LENGTH) \
-	X(132, FCNTL, "fcntl", HANDLE, TRACE_F_FD | TRACE_F_FILE | TRACE_F_FLAGS | TRACE_F_ARG) \
+	X(132, FCNTL, "fcntl", HANDLE, TRACE_F_FD | TRACE_F_FILE | TRACE_F_OFFSET2 | TRACE_F_FLAGS | TRACE_F_ARG) \
 	X(133, FLOCK, "flock", LOCK, TRACE_F_FD | TRACE_F_FILE | TRACE_F_FLAGS) \
 	X(134, DUP, "dup", HANDLE, TRACE_F_FD | TRACE_F_FILE) \
 	X(135, DUP2, "dup2", HANDLE, TRACE_F_FD | TRACE_F_FD2 | TRACE_F_FILE) \
@@ -134,6 +135,7 @@
 	X(174, EXECVE, "execve", PROCESS, TRACE_F_PATH) \
 	X(175, EXECVEAT, "execveat", PROCESS, TRACE_F_FD | TRACE_F_PATH | TRACE_F_FLAGS) \
 	X(176, EXIT, "exit", PROCESS, TRACE_F_ARG) \
+	X(178, UNSHARE, "unshare", PROCESS, TRACE_F_FLAGS) \
 	X(177, CACHESTAT, "cachestat", STAT, TRACE_F_FD | TRACE_F_FILE | TRACE_F_OFFSET | TRACE_F_LENGTH)
 
 #define TRACE_CLASSES(X) \

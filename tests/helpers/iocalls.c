@@ -243,6 +243,17 @@ static void attributes(void)
 
 static void descriptors(void)
 {
+	struct {
+		int command, type;
+		const char *begin;
+		long length;
+		struct flock lock;
+	} locks[] = {{F_SETLK, F_RDLCK, "100", 50, {F_RDLCK, SEEK_SET, 100, 50, 0}},
+		     {F_SETLKW, F_RDLCK, "100", 50, {F_RDLCK, SEEK_SET, 150, -50, 0}}, /* what lies before */
+		     {F_SETLK, F_WRLCK, "0", 0, {F_WRLCK, SEEK_SET, 0, 0, 0}},	       /* EBADF: not open for writing */
+		     {F_GETLK, F_UNLCK, "1073741824", 1, {F_WRLCK, SEEK_SET, 1 << 30, 1, 0}}, /* as answered: free */
+		     {F_OFD_SETLK, F_RDLCK, "7", 1, {F_RDLCK, SEEK_CUR, 7, 1, 0}},
+		     {F_SETLK, F_UNLCK, "0", 0, {F_UNLCK, SEEK_SET, 0, 0, 0}}};
 	long fd = open("a", O_RDONLY), r;
 	int p[2];
 
@@ -254,6 +265,10 @@ static void descriptors(void)
 	want(CALL3(fcntl, fd, F_DUPFD, 60), "fcntl fd=%ld file=<%s/a> arg=60", fd, dir);
 	want(CALL3(fcntl, fd, F_DUPFD_CLOEXEC, 61), "fcntl fd=%ld file=<%s/a> flags=0x406 arg=61", fd, dir);
 	want(CALL3(fcntl, fd, F_SETFL, O_NONBLOCK), "fcntl fd=%ld file=<%s/a> flags=0x4 arg=%d", fd, dir, O_NONBLOCK);
+	for (unsigned i = 0; i < sizeof(locks) / sizeof(locks[0]); i++)
+		want(CALL3(fcntl, fd, locks[i].command, &locks[i].lock), "fcntl fd=%ld file=<%s/a> flags=0x%x%s%s arg=%ld", fd, dir, (unsigned)locks[i].command,
+		     locks[i].begin ? " offset2=" : "", locks[i].begin ? locks[i].begin : "", locks[i].length << 8 | locks[i].lock.l_whence << 4 | locks[i].type);
+	want(CALL3(fcntl, fd, F_SETLK, 8), "fcntl fd=%ld file=<%s/a> flags=0x6 offset2=0 arg=15", fd, dir); /* EFAULT */
 	want(CALL2(flock, fd, LOCK_SH), "flock fd=%ld file=<%s/a> flags=0x1", fd, dir);
 	if (pipe(p))
 		exit(1);

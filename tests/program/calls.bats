@@ -41,10 +41,50 @@ compare() {
 	compare iouring 100
 }
 
+@test "calls of 32-bit programs are recorded as the calls that they are" {
+	need_recorder
+	compare iocompat 120
+}
+
+@test "a 32-bit program, and its way from and to 64-bit ones" {
+	need_recorder
+	cat >"$dir/p.c" <<-'END'
+		static int call(int nr, int a, int b, int c)
+		{
+			int r;
+			__asm__ volatile("int $0x80" : "=a"(r) : "a"(nr), "b"(a), "c"(b), "d"(c) : "memory");
+			return r;
+		}
+		int start(void) __asm__("_start");
+		int start(void)
+		{
+			static const char *const argv[] = {"/bin/cat", "narrow", 0};
+			int fd = call(5, (int)"narrow", 0101, 0600);
+			call(4, fd, (int)"12345", 5);
+			call(6, fd, 0, 0);
+			return call(11, (int)argv[0], (int)argv, 0);
+		}
+	END
+	gcc -m32 -O1 -ffreestanding -fno-pie -fno-stack-protector -nostdlib -static -no-pie -o "$dir/p" "$dir/p.c"
+	run -0 --separate-stderr timeout 30 "$iorig" capture -o "$trace" -- sh -c "cd $dir && exec ./p" 3>&-
+	[ "$output" = 12345 ]
+	[ -z "$stderr" ]
+	run -0 events "$trace"
+	[[ $output == *"execve path=\"$dir/./p\" = 0"* ]]
+	[[ $output == *"open file=<$dir/narrow> path=\"$dir/narrow\" flags=O_WRONLY|O_CREAT mode=0600 bits=compat|created = 3"* ]]
+	[[ $output == *"write fd=3 file=<$dir/narrow> offset=0 length=5 bits=compat = 5"* ]]
+	[[ $output == *"close fd=3 file=<$dir/narrow> bits=compat = 0"* ]]
+	[[ $output == *"execve path=\"/bin/cat\" = 0"* ]]
+	[[ $output == *"read fd=3 file=<$dir/narrow> offset=0 length=131072 = 5"* ]]
+	[ "$(trailer "$trace" '.seen == .emitted + .filtered + .dropped and .lost == 0 and .unpaired == 0')" = true ]
+}
+
 @test "the program for older kernels records the same" {
 	need_recorder
 	export IORIG_OLD_PROGRAM=1
 	compare iocalls 200
 	rm -rf "$dir/w"
 	compare iouring 100
+	rm -rf "$dir/w"
+	compare iocompat 120
 }
