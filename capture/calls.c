@@ -22,7 +22,7 @@ const struct call calls[CALL_MAX] = {
 	ROW(openat2,         OPENAT2,         OPENAT2,         .fd = A0, .flags = A2, .mode = A3, .arg = A4),
 	ROW(creat,           CREAT,           CREAT,           .mode = A1),
 	ROW(close,           CLOSE,           CLOSE,           .fd = A0),
-	ROW(close_range,     CLOSE_RANGE,     NONE,            .fd = A0, .fd2 = A1, .flags = A2, .special = CALL_CLOSE_RANGE),
+	ROW(close_range,     CLOSE_RANGE,     NONE,            .fd = A0, .fd2 = A1, .flags = A2, .special = CALL_CLOSE_RANGE, .since = "5.9"),
 
 	ROW(read,            READ,            FD,              .fd = A0, .length = A2, .special = CALL_AT_POSITION),
 	ROW(pread64,         PREAD64,         FD,              .fd = A0, .length = A2, .offset = A3),
@@ -86,7 +86,7 @@ const struct call calls[CALL_MAX] = {
 	ROW(chmod,           CHMOD,           PATH,            .mode = A1),
 	ROW(fchmod,          FCHMOD,          FD,              .fd = A0, .mode = A1),
 	ROW(fchmodat,        FCHMODAT,        PATHAT,          .fd = A0, .mode = A2),
-	ROW(fchmodat2,       FCHMODAT2,       PATHAT,          .fd = A0, .mode = A2, .flags = A3, .no_follow = 2),
+	ROW(fchmodat2,       FCHMODAT2,       PATHAT,          .fd = A0, .mode = A2, .flags = A3, .no_follow = 2, .since = "6.6"),
 	ROW(chown,           CHOWN,           PATH,            .arg = A1, .special = CALL_OWNER),
 	ROW(lchown,          LCHOWN,          PATH,            .arg = A1, .special = CALL_OWNER, .no_follow = 1),
 	ROW(fchown,          FCHOWN,          FD,              .fd = A0, .arg = A1, .special = CALL_OWNER),
@@ -130,7 +130,7 @@ const struct call calls[CALL_MAX] = {
 	ROW(recvmsg,         RECV_FD,         RECVMSG,         .flags = A1),
 	ROW(recvmmsg,        RECV_FD,         RECVMMSG,        .flags = A1),
 	ROW(pidfd_getfd,     PIDFD_GETFD,     NEW_DESCRIPTOR,  .fd = A0, .fd2 = A1, .flags = A2),
-	ROW(cachestat,       CACHESTAT,       FD,              .fd = A0),
+	ROW(cachestat,       CACHESTAT,       FD,              .fd = A0, .since = "6.5"),
 
 	ROW(clone,           CLONE,           FORK,            .flags = A0, .special = CALL_FORK),
 	ROW(clone3,          CLONE3,          FORK,            .special = CALL_CLONE3),

@@ -45,6 +45,7 @@ struct call {
 	/* enum call_argument */
 	uint8_t fd, fd2, offset, length, flags, mode, arg;
 	uint8_t ring; /* what names the ring: an address of the kernel, or of libaio an io context */
+	const char *since; /* kernel, when it is newer than the oldest that can be recorded on */
 	uint8_t no_follow; /* a symbolic link at the end of the path is not followed: 1 always, 2 with AT_SYMLINK_NOFOLLOW in flags */
 };
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The recorder on the kernels of Debian 11, 12 and 13, in emulation: it loads, every hook fires, and what it recorded of two programs is what they
+# The recorder on the kernels of Debian 11, 12 and 13, in emulation: it loads, every hook fires, and what it recorded of five programs is what they
 # did, call by call.
 bats_require_minimum_version 1.5.0
 
@@ -49,7 +49,7 @@ teardown() {
 }
 
 @test "Debian 13's kernel, 6.12, preemptible, threads on one processor" {
-	boot -k trixie -s 1 -a preempt=full
+	boot -k trixie -s 1 -a "preempt=full syscall.x32=y"
 	[[ $(cat "$out/preempt") == *"(full)"* ]]
 	judge 6.12 1
 }

@@ -88,3 +88,11 @@ compare() {
 	rm -rf "$dir/w"
 	compare iocompat 120
 }
+
+@test "every system call that the C library knows is recorded, or is on the list of those that are not" {
+	sed -n 's/^#define __NR_\([a-z0-9_]*\) .*/\1/p' /usr/include/x86_64-linux-gnu/asm/unistd_64.h | sort >"$dir/all"
+	{ sed -n 's/^	ROW(\([a-z0-9_]*\),.*/\1/p' capture/calls.c; sed -n 's/^\([a-z0-9_]*\).*/\1/p' tests/fixtures/other-calls.txt; } | sort >"$dir/known"
+	[ "$(wc -l <"$dir/all")" -gt 300 ]
+	[ -z "$(uniq -d "$dir/known")" ]
+	[ -z "$(comm -23 "$dir/all" "$dir/known")" ]
+}

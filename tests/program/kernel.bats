@@ -14,8 +14,8 @@ teardown() {
 	rm -rf "$out"
 }
 
-@test "Debian 12's kernel, 6.1, preemptible, threads on one processor: every call of two programs is recorded" {
-	boot -k bookworm -s 1 -a preempt=full
+@test "Debian 12's kernel, 6.1, preemptible, threads on one processor: every call of five programs is recorded" {
+	boot -k bookworm -s 1 -a "preempt=full syscall.x32=y"
 	[[ $(cat "$out/preempt") == *"(full)"* ]]
 	judge 6.1 1
 }

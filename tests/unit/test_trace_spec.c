@@ -1,5 +1,5 @@
 /*
- * The pages docs/iorig-trace.5 and docs/iorig-syscalls.5 against the code: a trace written down byte by byte from the page (it
+ * The page docs/iorig-trace.5 against the code: a trace written down byte by byte from the page (it
  * pins the format: what the writer makes today must be what it will make tomorrow), and every table of the pages.
  */
 #include <setjmp.h>
@@ -240,33 +240,6 @@ static void test_every_column_is_on_the_page(void **state)
 	free(text);
 }
 
-static void test_every_operation_is_on_the_page(void **state)
-{
-	static const char *const members[] = {"fd", "fd2", "file", "file2", "path", "path2", "offset", "offset2", "length", "flags", "mode", "arg"};
-	char *text = page("iorig-syscalls.5"), line[256];
-	unsigned known = 0, lines = 0;
-
-	(void)state;
-	for (unsigned op = 1; op < TRACE_OP_MAX; op++) {
-		int used;
-
-		if (!trace_ops[op].name)
-			continue;
-		known++;
-		used = snprintf(line, sizeof(line), "\n.It %s Ta %u Ta %s Ta%s", trace_ops[op].name, op, trace_class_names[trace_ops[op].class],
-				trace_ops[op].fields ? "" : " -");
-		for (unsigned b = 0; b < 12; b++)
-			if (trace_ops[op].fields >> b & 1)
-				used += snprintf(line + used, sizeof(line) - (size_t)used, " %s", members[b]);
-		snprintf(line + used, sizeof(line) - (size_t)used, "\n");
-		assert_has_line(text, line, "iorig-syscalls.5");
-	}
-	for (const char *p = strstr(text, ".It Sy name"); (p = strstr(p, "\n.It ")); p++)
-		lines++;
-	assert_int_equal(lines, known);
-	free(text);
-}
-
 static int setup(void **state)
 {
 	int fd;
@@ -290,7 +263,6 @@ int main(void)
 		cmocka_unit_test(test_the_writer_makes_what_the_page_says),
 		cmocka_unit_test(test_the_reader_reads_what_the_page_says),
 		cmocka_unit_test(test_every_column_is_on_the_page),
-		cmocka_unit_test(test_every_operation_is_on_the_page),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
