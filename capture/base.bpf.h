@@ -30,6 +30,7 @@ const volatile struct config cfg SEC(".rodata.config");
 #define NR_EXECVE 59
 #define NR_EXECVEAT 322
 #define NR_IO_URING_ENTER 426
+#define NR_CLONE3 435
 
 /* ---- maps ------------------------------------------------------------------------------------------------------------------ */
 

@@ -133,7 +133,7 @@ const struct call calls[CALL_MAX] = {
 	ROW(cachestat,       CACHESTAT,       FD,              .fd = A0, .since = "6.5"),
 
 	ROW(clone,           CLONE,           FORK,            .flags = A0, .special = CALL_FORK),
-	ROW(clone3,          CLONE3,          FORK,            .special = CALL_CLONE3),
+	ROW(clone3,          CLONE3,          FORK,            .flags = A0, .special = CALL_CLONE3),
 	ROW(fork,            FORK,            FORK,            .special = CALL_FORK),
 	ROW(vfork,           VFORK,           FORK,            .special = CALL_FORK),
 	ROW(unshare,         UNSHARE,         NONE,            .flags = A0),

@@ -98,8 +98,10 @@ static __always_inline int on_call(struct call *c, __u32 shape)
 	case SHAPE_MMAP: return on_mmap(c);
 	case SHAPE_COPY: return on_copy(c, c->arg[0], c->arg[2], c->arg[1], c->arg[3]);
 	case SHAPE_SENDFILE: return on_copy(c, c->arg[1], c->arg[0], c->arg[2], 0);
-	case SHAPE_NONE:
 	case SHAPE_FORK:
+		if (c->nr == NR_CLONE3 && bpf_probe_read_user(&c->arg[0], sizeof(c->arg[0]), (void *)c->arg[0]))
+			c->arg[0] = 0; /* flags are the first of struct clone_args */ /* fallthrough */
+	case SHAPE_NONE:
 	case SHAPE_ADDRESS: return emit_wide(c, &none, -1, &none, -1);
 	}
 	return filtered(c); /* no shape is left */

@@ -9,11 +9,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static char want_text[1 << 20];
-static size_t want_length;
+/* Shared with the processes that a program makes. */
+static struct wanted {
+	size_t length;
+	char text[1 << 20];
+} *wanted;
 __attribute__((unused)) static char buffer[1 << 16];
 static char dir[4096];
 
@@ -21,8 +25,8 @@ static char dir[4096];
 __attribute__((format(printf, 2, 3))) static void want(long result, const char *fmt, ...)
 {
 	va_list args;
-	char *at = want_text + want_length;
-	size_t room = sizeof(want_text) - want_length;
+	char *at = wanted->text + wanted->length;
+	size_t room = sizeof(wanted->text) - wanted->length;
 	int n;
 
 	va_start(args, fmt);
@@ -32,7 +36,7 @@ __attribute__((format(printf, 2, 3))) static void want(long result, const char *
 		n += snprintf(at + n, room - (size_t)n, " = -%s\n", strerrorname_np((int)-result));
 	else
 		n += snprintf(at + n, room - (size_t)n, " = %ld\n", result);
-	want_length += (size_t)n;
+	wanted->length += (size_t)n;
 }
 
 __attribute__((unused)) static long raw(long nr, long a, long b, long c, long d, long e, long f)
@@ -53,10 +57,13 @@ static void begin(int argc, char **argv)
 {
 	if (argc != 2 || chdir(argv[1]) || !getcwd(dir, sizeof(dir)))
 		exit(2);
+	wanted = mmap(NULL, sizeof(*wanted), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (wanted == MAP_FAILED)
+		exit(1);
 }
 
 static int end(void)
 {
-	fwrite(want_text, 1, want_length, stdout);
+	fwrite(wanted->text, 1, wanted->length, stdout);
 	return fflush(stdout) ? 1 : 0;
 }

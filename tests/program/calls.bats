@@ -79,6 +79,21 @@ compare() {
 	[ "$(trailer "$trace" '.seen == .emitted + .filtered + .dropped and .lost == 0 and .unpaired == 0')" = true ]
 }
 
+@test "descriptors of several processes: shared tables, tables of their own, exec, and those that arrive" {
+	need_recorder
+	mkdir "$dir/w"
+	run -0 timeout 60 "$iorig" capture -o "$trace" -- build/helpers/iotables "$dir/w"
+	cat >"$dir/want" <<<"$output"
+	[ "$(wc -l <"$dir/want")" -ge 40 ]
+	# Not said: processes that begin, and what a new program does until it is at main.
+	events_in "$trace" "$dir/w" >"$dir/all"
+	grep -Ev '^(clone|execve)|^[a-z0-9]+ .*(file=<|path=")/(etc|usr|lib)' "$dir/all" >"$dir/got"
+	diff "$dir/want" "$dir/got"
+	[ "$(sed -n 's/^clone flags=\(0x[0-9a-f]*\) .*/\1/p' "$dir/all" | paste -sd' ')" = "0x411 0x411 0x411 0x11 0x411 0x11 0x11 0x1200011" ]
+	[[ $(grep ^clone3 "$dir/all") == "clone3 flags=0x3d0f00 = "* ]]
+	[ "$(trailer "$trace" '.seen == .emitted + .filtered + .dropped and .lost == 0')" = true ]
+}
+
 @test "the program for older kernels records the same" {
 	need_recorder
 	export IORIG_OLD_PROGRAM=1
