@@ -108,8 +108,15 @@ static __always_inline bool read_control_head(struct control_head *head, __u64 a
 	return head->length >= sizeof(short_head);
 }
 
-/* Looks for SCM_RIGHTS in a message that was received. Other control messages are none of our business. */
-SEPARATE int receive_message(__u64 message)
+/* All descriptors of the batch. A function of its own: the stacks of those that wait for each other add up. */
+SEPARATE int receive_descriptors(__u32 count)
+{
+	REPEAT(count, RIGHTS_MAX, receive_one);
+	return 0;
+}
+
+/* Looks for SCM_RIGHTS in a message that was received, for the batch. Other control messages are none of our business. Returns how many descriptors. */
+SEPARATE int find_rights(__u64 message)
 {
 	struct batch *b = my_batch();
 	__u64 control[2] = {}; /* address and length, as the kernel left it */
@@ -135,8 +142,7 @@ SEPARATE int receive_message(__u64 message)
 		if (head.level == SOL_SOCKET && head.type == SCM_RIGHTS) {
 			b->list = control[0] + head_bytes;
 			b->count = (head.length - head_bytes) / 4;
-			REPEAT(b->count, RIGHTS_MAX, receive_one);
-			return 0;
+			return b->count;
 		}
 		head.length = (head.length + unit) & ~unit;
 		if (head.length > control[1])
@@ -170,7 +176,7 @@ static __always_inline int on_recvmsg(struct call *c, __u64 message, __u64 flags
 	if (c->result < 0 || !b)
 		return 0;
 	b->cloexec = flags & MSG_CMSG_CLOEXEC ? O_CLOEXEC : 0;
-	return receive_message(message);
+	return receive_descriptors(find_rights(message));
 }
 
 static __always_inline int on_recvmmsg(struct call *c, __u64 messages, __u64 flags)
@@ -183,7 +189,7 @@ static __always_inline int on_recvmmsg(struct call *c, __u64 messages, __u64 fla
 	b->cloexec = flags & MSG_CMSG_CLOEXEC ? O_CLOEXEC : 0;
 #pragma clang loop unroll(disable)
 	for (int i = 0; i < MESSAGES_MAX && i < c->result; i++)
-		receive_message(messages + i * each);
+		receive_descriptors(find_rights(messages + i * each));
 	return 0;
 }
 
