@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "capture/calls.h"
 #include "capture/header.h"
 #include "capture/spaces.h"
 #include "lib/cleanup.h"
@@ -269,6 +270,22 @@ void totals_read(const struct recorder *r, struct totals *t)
 	}
 }
 
+/* How many calls had begun and not ended, by name. They have left nothing else. */
+static json_t *unfinished_calls(const struct recorder *r)
+{
+	static struct slot slots[1024];
+	size_t n = recorder_unfinished(r, slots, ARRAY_SIZE(slots));
+	json_t *all = json_object();
+
+	for (size_t i = 0; i < n; i++) {
+		const char *name = trace_ops[calls[slots[i].nr & (CALL_MAX - 1)].op].name;
+
+		if (name)
+			json_object_set_new(all, name, json_integer(json_integer_value(json_object_get(all, name)) + 1));
+	}
+	return all;
+}
+
 json_t *trailer_make(const struct drain *d, const char *why, uint64_t now_ns)
 {
 	json_t *trailer = json_object(), *classes = json_object();
@@ -296,7 +313,8 @@ json_t *trailer_make(const struct drain *d, const char *why, uint64_t now_ns)
 	json_object_set_new(trailer, "requests_unknown", json_integer((json_int_t)t.requests_unknown));
 	json_object_set_new(trailer, "requests_early", json_integer((json_int_t)(t.requests_early + d->async.early)));
 	json_object_set_new(trailer, "requests_end_late", json_integer((json_int_t)d->async.late));
-	json_object_set_new(trailer, "unfinished", json_integer((json_int_t)d->unfinished));
+	json_object_set_new(trailer, "requests_unfinished", json_integer((json_int_t)d->unfinished));
+	json_object_set_new(trailer, "calls_unfinished", unfinished_calls(d->recorder));
 	json_object_set_new(trailer, "definitions_dropped", json_integer((json_int_t)t.definitions_dropped));
 	json_object_set_new(trailer, "paths_unreadable", json_integer((json_int_t)t.string_faults));
 	json_object_set_new(trailer, "paths_truncated", json_integer((json_int_t)t.truncated));

@@ -2,6 +2,7 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -394,6 +395,27 @@ bool recorder_next_request(const struct recorder *r, uint64_t *key, struct rec_a
 			return true;
 	}
 	return false;
+}
+
+size_t recorder_unfinished(const struct recorder *r, struct slot *slots, size_t room)
+{
+	int map = bpf_object__find_map_fd_by_name(r->object, "slots"), rc;
+	static struct slot some[4096];
+	static uint32_t keys[4096];
+	uint32_t next = 0;
+	size_t n = 0;
+	bool first = true;
+
+	do {
+		uint32_t count = 4096;
+
+		rc = bpf_map_lookup_batch(map, first ? NULL : &next, &next, keys, some, &count, NULL);
+		for (uint32_t i = 0; i < count && n < room; i++)
+			if (some[i].begin_ns && !kill((pid_t)some[i].tid, 0))
+				slots[n++] = some[i];
+		first = false;
+	} while (!rc);
+	return n;
 }
 
 void recorder_detach(struct recorder *r)

@@ -71,5 +71,8 @@ void recorder_announce_again(struct recorder *r);
 /* The requests of io_uring that have begun and not ended, one after the other; *key is 0 at first. False: that was all. */
 struct rec_async;
 bool recorder_next_request(const struct recorder *r, uint64_t *key, struct rec_async *request);
+/* The calls that have begun and not ended: at most room of them into slots. Returns how many. */
+struct slot;
+size_t recorder_unfinished(const struct recorder *r, struct slot *slots, size_t room);
 void recorder_detach(struct recorder *r);
 void recorder_close(struct recorder *r);

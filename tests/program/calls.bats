@@ -94,6 +94,57 @@ compare() {
 	[ "$(trailer "$trace" '.seen == .emitted + .filtered + .dropped and .lost == 0')" = true ]
 }
 
+@test "calls that the recording's begin or end falls into are counted, and told as far as they are known" {
+	need_recorder
+	# One waits for a lock when the recording begins and gets it, one begins to wait and never gets it.
+	mkfifo "$dir/go"
+	exec 8>"$dir/first" 9>"$dir/second"
+	flock 8
+	flock 9
+	flock "$dir/first" true 3>&- 8>&- 9>&- &
+	early=$!
+	sh -c "read x <$dir/go; exec flock $dir/second true" 3>&- 8>&- 9>&- &
+	late=$!
+	"$iorig" capture -o "$trace" -p $early -p $late 2>"$dir/err" 3>&- 8>&- 9>&- &
+	recorder=$!
+	until grep -qs 'recording into' "$dir/err"; do sleep 0.05; done
+	exec 8>&-
+	wait $early
+	: >"$dir/go"
+	until grep -q "^[0-9]*: -> .* $late " /proc/locks; do sleep 0.05; done
+	sleep 0.2
+	kill -INT $recorder
+	wait $recorder
+	exec 9>&-
+	wait $late
+	[[ $(events "$trace" | grep "^flock .*first") == "flock fd="[0-9]" file=<$dir/first> flags=0x2 bits=no-duration = 0" ]]
+	[ -z "$(events "$trace" | grep "^flock .*second")" ]
+	[ "$(trailer "$trace" '[.unpaired, .calls_unfinished, .lost, .seen == .emitted + .filtered + .dropped]' | jq -c .)" = '[1,{"flock":1},0,true]' ]
+}
+
+@test "a call that a signal ends has the result EINTR; one that begins again is an event of its own" {
+	need_recorder
+	exec 9>"$dir/lock"
+	flock 9
+	cat >"$dir/use.pl" <<-'END'
+		open(my $f, "<", $ARGV[0]) or die;
+		$SIG{ALRM} = sub { };
+		alarm(1);
+		flock($f, 2);
+	END
+	run -0 timeout 30 "$iorig" capture -o "$trace" -- perl "$dir/use.pl" "$dir/lock"
+	[[ $(events "$trace" | grep "^flock ") == "flock fd="[0-9]" file=<$dir/lock> flags=0x2 = -EINTR" ]]
+	[ "$(trailer "$trace" '.seen == .emitted + .filtered + .dropped and .lost == 0')" = true ]
+	exec 9>&-
+}
+
+@test "threads that are killed in a call leave nothing uncounted" {
+	need_recorder
+	run -0 timeout 60 "$iorig" capture -o "$trace" -- sh -c "for i in 1 2 3 4 5; do build/helpers/iothreads $dir/data 4 1000000 & p=\$!; sleep 0.2; kill -9 \$p; wait \$p; done 2>/dev/null; true"
+	[ "$(trailer "$trace" '[.lost, .calls_unfinished, .seen == .emitted + .filtered + .dropped]' | jq -c .)" = '[0,{},true]' ]
+	[ "$(events "$trace" | grep -c '^exit arg=9')" -ge 5 ]
+}
+
 @test "the program for older kernels records the same" {
 	need_recorder
 	export IORIG_OLD_PROGRAM=1
