@@ -162,3 +162,23 @@ compare() {
 	[ -z "$(uniq -d "$dir/known")" ]
 	[ -z "$(comm -23 "$dir/all" "$dir/known")" ]
 }
+
+@test "a polling kernel thread, registered files and buffers: the requests are fio's own numbers" {
+	need_recorder
+	for extra in "--sqthread_poll=1" "--registerfiles=1 --fixedbufs=1" "--nonvectored=0" "--sqthread_poll=1 --registerfiles=1"; do
+		run -0 timeout 60 "$iorig" capture -o "$trace" -- fio --name=x --filename="$dir/f" --size=2m --bs=4k --rw=randrw --ioengine=io_uring \
+			$extra --iodepth=8 --fsync=64 --randseed=7 --output-format=json --output="$dir/json"
+		want=$(jq -r '.jobs[0] | "\(.read.total_ios) \(.write.total_ios)"' "$dir/json")
+		events "$trace" >"$dir/got"
+		[ "$(awk '/ via=uring/ { n[$1]++ } END { print n["pread64"] + n["preadv2"], n["pwrite64"] + n["pwritev2"] }' "$dir/got")" = "$want" ]
+		# Each one whole: 4096 of 4096 bytes of that file, in ring 1.
+		grep ' via=uring' "$dir/got" | grep -v '^fsync' >"$dir/requests"
+		[ "$(grep -cE "^p[a-z0-9]+ fd=[0-9]+ file=<$dir/f> .*offset=[0-9]+ length=4096 .*via=uring ring=1 .*= 4096$" "$dir/requests")" = 512 ]
+		all=$(wc -l <"$dir/requests") none=0
+		case $extra in *sqthread*) polled=$all ;; *) polled=$none ;; esac
+		case $extra in *registerfiles* | *sqthread*) files=$all ;; *) files=$none ;; esac # fio polls with registered files
+		case $extra in *fixedbufs*) buffers=$all ;; *) buffers=$none ;; esac
+		[ "$all $(grep -c sqpoll "$dir/requests") $(grep -c fixed-file "$dir/requests") $(grep -c fixed-buffer "$dir/requests")" = "512 $polled $files $buffers" ]
+		[ "$(trailer "$trace" '.lost + .requests_unknown + .requests_early')" = 0 ]
+	done
+}
