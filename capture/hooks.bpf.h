@@ -239,11 +239,14 @@ int BPF_PROG(on_foreign_exit, struct pt_regs *regs, long ret)
 {
 	struct foreign *f = my_foreign();
 	struct task_struct *task = CURRENT();
+	__u64 index;
 	__u32 shape;
 
 	if (!f || !selected(task, LOAD(task, tgid)) || !translate(f, regs, regs->orig_ax, ret, compat(task)))
 		return 0;
-	shape = cfg.call[f->nr & (CALL_MAX - 1)].shape;
+	index = f->nr;
+	asm volatile("" : "+r"(index)); /* as in begin */
+	shape = cfg.call[index & (CALL_MAX - 1)].shape;
 	if (shape == SHAPE_IGNORE || shape == SHAPE_FOREIGN)
 		return 0;
 	f->armed = 1;
