@@ -90,7 +90,7 @@ static void reads_and_writes(int fd)
 	REQUEST(io_uring_prep_read(sqe, fd, buffer, 300, -1), "read fd=%d file=<%s/a> offset=100 length=300 via=uring ring=1", fd, dir);
 	REQUEST(io_uring_prep_read(sqe, fd, buffer, 4096, 6000), "pread64 fd=%d file=<%s/a> offset=6000 length=4096 via=uring ring=1", fd, dir);
 	REQUEST(io_uring_prep_writev(sqe, fd, parts, 2, 8192), "pwritev2 fd=%d file=<%s/a> offset=8192 length=4196 arg=2 via=uring ring=1", fd, dir);
-	REQUEST(io_uring_prep_readv2(sqe, fd, parts, 2, 0, 8), "preadv2 fd=%d file=<%s/a> flags=0x8 offset=0 length=4196 arg=2 via=uring ring=1", fd, dir);
+	REQUEST(io_uring_prep_readv2(sqe, fd, parts, 2, 0, RWF_DSYNC), "preadv2 fd=%d file=<%s/a> flags=0x2 offset=0 length=4196 arg=2 via=uring ring=1", fd, dir);
 	REQUEST((io_uring_prep_write(sqe, fd, buffer, 10, 20), sqe->rw_flags = 2), "pwritev2 fd=%d file=<%s/a> flags=0x2 offset=20 length=10 arg=1 via=uring ring=1", fd, dir);
 	if (known[IORING_OP_SETXATTR]) /* 5.19: before, what is refused at once is told by no tracepoint */
 		REQUEST(io_uring_prep_read(sqe, 99, buffer, 10, 0), "pread64 fd=99 offset=0 length=10 via=uring ring=1"); /* EBADF */
