@@ -32,7 +32,7 @@ judge() {
 	[ "$(cat "$out/doctor.status")" = 0 ]
 	[ "$(grep -c '^ok  *s[cy][a-z_]* *fires$' "$out/doctor")" = 6 ]
 	told calls 200
-	told uring 80
+	told uring 70
 	told compat 120
 	told x32 7
 	complete threads
