@@ -42,7 +42,8 @@ static struct {
 	const char *out, *rotate;
 	struct filter_options filter;
 	uint64_t duration_ns, max_bytes, ring_bytes;
-	bool dry_run, json, no_latency, wakeups, mmap_faults, cache, content;
+	bool dry_run, json, no_latency, wakeups, mmap_faults, cache, content, anonymize;
+	struct anonymous_options names;
 } opt;
 
 struct recording {
@@ -317,7 +318,7 @@ static int finish(struct recording *r)
 {
 	json_t *trailer;
 	uint64_t now;
-	int rc;
+	int rc, names;
 
 	recorder_detach(&r->recorder);
 	now = clock_now_ns();
@@ -336,6 +337,11 @@ static int finish(struct recording *r)
 	output_close(&r->out, r->writer, trailer);
 	r->writer = NULL;
 	rc = output_finish(&r->out);
+	if (opt.anonymize && anonymizer_collided(r->out.anonymizer))
+		return fail(EXIT_FAILED, "%s ends early: two names have the same pseudonym under this key; take another", opt.out);
+	names = opt.anonymize && !opt.dry_run ? output_check_names(&r->out) : EXIT_DONE;
+	if (names)
+		return names;
 	if (disk_full(r))
 		return fail(EXIT_INCOMPLETE, "%s: %s; the recording ended there, %llu events are in it, %llu were lost", opt.out,
 			    strerror(-r->error), (unsigned long long)r->drain.events, (unsigned long long)r->drain.lost);
@@ -425,6 +431,10 @@ static int capture(const struct command *cmd, int argc, char **argv)
 		return fail(EXIT_USAGE, "--rotate %s: a size from 64k on, and after a comma how many files are kept, is needed: 100M or 100M,5", opt.rotate);
 	if (opt.rotate && opt.max_bytes)
 		return fail(EXIT_USAGE, "--rotate and --max-size do not go together: the number of files that are kept bounds the space");
+	if (!opt.anonymize && (opt.names.key_file || opt.names.keep_extensions || opt.names.keep_directories))
+		return fail(EXIT_USAGE, "--key-file, --keep-extensions and --keep-directories need --anonymize");
+	if (opt.anonymize && !(r.out.anonymizer = anonymous_open(&opt.names, &rc)))
+		return rc;
 	r.config.no_latency = opt.no_latency;
 	r.config.wakes = opt.wakeups;
 	r.config.pages = opt.mmap_faults;
@@ -442,6 +452,7 @@ static int capture(const struct command *cmd, int argc, char **argv)
 	if (r.writer)
 		trace_writer_close(r.writer, NULL);
 	output_finish(&r.out);
+	anonymizer_close(r.out.anonymizer);
 	tracee_release(&r.child);
 	rings_release(&r.rings);
 	drain_release(&r.drain);
@@ -466,13 +477,17 @@ static const struct option_row rows[] = {
 	{"mmap-faults", 0, NULL, OPT_FLAG, &opt.mmap_faults, "record access through mappings: page faults, fills of the page cache"},
 	{"cache", 0, NULL, OPT_FLAG, &opt.cache, "tell what of each file was in the page cache, at first and at the end"},
 	{"content", 0, NULL, OPT_FLAG, &opt.content, "read samples of the files' data at the end: zeros, compressibility (never the data itself)"},
+	{"anonymize", 0, NULL, OPT_FLAG, &opt.anonymize, "no name reaches the trace: each becomes a keyed pseudonym"},
+	{"key-file", 0, "FILE", OPT_STRING, &opt.names.key_file, "the key; the same key gives the same pseudonyms (default: random, forgotten)"},
+	{"keep-extensions", 0, NULL, OPT_FLAG, &opt.names.keep_extensions, "keep .jpg and the like"},
+	{"keep-directories", 0, NULL, OPT_FLAG, &opt.names.keep_directories, "keep usr, var, tmp and other names that every system has"},
 	{"no-latency", 0, NULL, OPT_FLAG, &opt.no_latency, "record only the end of each call: cheaper, no durations"},
 	{0}};
 
 const struct command cmd_capture = {
 	.name = "capture",
 	.synopsis = "-o FILE | --dry-run [--json] [-p PID]... [-c COMM]... [-u UID]... [-g CGROUP]... [-m MOUNT]... [-d DUR] [--max-size SIZE] [--rotate SIZE[,KEEP]] [--ring-size SIZE] "
-		    "[--no-latency] [--wakeups] [--mmap-faults] [--cache] [--content] [-- CMD...]",
+		    "[--no-latency] [--wakeups] [--mmap-faults] [--cache] [--content] [--anonymize [--key-file FILE]] [-- CMD...]",
 	.summary = "record what programs do to their files",
 	.group = "capture",
 	.options = rows,

@@ -7,6 +7,8 @@
 
 #include "capture/output.h"
 #include "lib/cleanup.h"
+#include "lib/exitcode.h"
+#include "lib/json.h"
 #include "lib/options.h"
 
 int output_parse_rotate(struct output *o, const char *text)
@@ -38,6 +40,7 @@ static int name_part(const struct output *o, uint32_t part, char name[sizeof(o->
 struct trace_writer *output_open(struct output *o, const json_t *header, uint64_t max_bytes)
 {
 	struct trace_writer_options options = {.max_bytes = max_bytes};
+	_cleanup_json_ json_t *anonymous = NULL;
 	char old[sizeof(o->current)];
 
 	if (name_part(o, o->part + 1, o->current)) {
@@ -47,7 +50,12 @@ struct trace_writer *output_open(struct output *o, const json_t *header, uint64_
 	o->part++;
 	if (o->keep && o->part > o->keep && !name_part(o, o->part - (uint32_t)o->keep, old))
 		unlink(old);
-	return trace_writer_open(o->current, header, &options);
+	if (o->anonymizer) {
+		options.rename = anonymous_rename;
+		options.rename_context = o->anonymizer;
+		header = anonymous = anonymous_header(o->anonymizer, header);
+	}
+	return header ? trace_writer_open(o->current, header, &options) : NULL;
 }
 
 static void *close_trace(void *data)
@@ -75,9 +83,24 @@ void output_close(struct output *o, struct trace_writer *writer, json_t *trailer
 	o->bytes_before += trace_writer_bytes(writer);
 	o->closed = writer;
 	o->trailer = trailer;
+	if (o->anonymizer && trailer) {
+		o->trailer = anonymizer_json(o->anonymizer, trailer);
+		json_decref(trailer);
+	}
 	o->closing = !pthread_create(&o->closer, NULL, close_trace, o);
 	if (!o->closing)
 		close_trace(o);
+}
+
+int output_check_names(const struct output *o)
+{
+	char name[sizeof(o->current)];
+	uint32_t first = o->keep && o->part > o->keep ? o->part - (uint32_t)o->keep + 1 : 1;
+	int rc = EXIT_DONE;
+
+	for (uint32_t part = first; part <= o->part && !rc; part++)
+		rc = name_part(o, part, name) ? EXIT_FAILED : anonymous_check(o->anonymizer, name);
+	return rc;
 }
 
 const struct mountinfo_entry *output_mount(const struct output *o, const struct mountinfo *mounts)

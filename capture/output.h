@@ -3,6 +3,7 @@
 #include <stdbool.h>
 
 #include "capture/mountinfo.h"
+#include "trace/anonymous.h"
 #include "trace/trace.h"
 
 /*
@@ -17,6 +18,7 @@
  */
 struct output {
 	const char *path; /* as it was given; borrowed */
+	struct anonymizer *anonymizer; /* NULL: names stay; borrowed */
 	uint64_t rotate_bytes, keep; /* 0: no rotation; keep 0: all */
 	uint32_t part;
 	uint64_t bytes_before; /* in the files before this one */
@@ -30,9 +32,12 @@ struct output {
 
 /* SIZE[,KEEP]. 0 or -EINVAL. */
 int output_parse_rotate(struct output *o, const char *text);
+/* With an anonymizer the header, and in output_close the trailer, get pseudonyms like the names in the records. */
 struct trace_writer *output_open(struct output *o, const json_t *header, uint64_t max_bytes);
 /* The trace is to be ended and synced; takes both. What was to be closed before has been closed when it returns. */
 void output_close(struct output *o, struct trace_writer *writer, json_t *trailer);
 int output_finish(struct output *o);
+/* After output_finish: no original name may be in any of the files. EXIT_DONE, or the exit code after a line. */
+int output_check_names(const struct output *o);
 /* The mount that the trace would be written to, NULL: not known. */
 const struct mountinfo_entry *output_mount(const struct output *o, const struct mountinfo *mounts);

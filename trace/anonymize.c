@@ -205,7 +205,7 @@ static bool is_fact(const char *key)
 {
 	static const char *const facts[] = {"schema", "recorder", "kernel", "machine", "started", "id", "type", "dev", "scheduler",
 					    "write_cache", "anonymized", "cpu_model", "mitigations", "invisible",
-					    "transparent_hugepage"};
+					    "transparent_hugepage", "ended_by"};
 
 	for (size_t i = 0; i < sizeof(facts) / sizeof(facts[0]); i++)
 		if (!strcmp(facts[i], key))

@@ -5,10 +5,7 @@
 #include <string.h>
 
 struct rewrite {
-	struct trace_reader *reader;
-	struct trace_writer *writer;
-	rewrite_rename rename;
-	void *context;
+	struct rewrite_ends ends;
 	uint32_t *id[REWRITE_ROLES]; /* new id by old, 0 = not yet */
 	uint32_t room;
 	struct target_lengths {
@@ -43,6 +40,16 @@ static bool make_room(struct rewrite *x, uint32_t old)
 	return true;
 }
 
+/* The new text of a string, NULL when the work has failed. */
+static const char *renamed(struct rewrite *x, enum rewrite_role role, uint32_t id)
+{
+	const char *old = x->ends.text(x->ends.from, id), *text = old ? x->ends.rename(x->ends.context, role, old) : NULL;
+
+	if (!text && !x->rc)
+		x->rc = old ? -ECANCELED : -EINVAL;
+	return text;
+}
+
 static void string(struct rewrite *x, enum rewrite_role role, uint32_t *id)
 {
 	const char *text;
@@ -51,11 +58,9 @@ static void string(struct rewrite *x, enum rewrite_role role, uint32_t *id)
 	if (!old || x->rc || !make_room(x, old))
 		return;
 	if (!x->id[role][old]) {
-		text = x->rename(x->context, role, trace_reader_string(x->reader, old));
-		if (!text)
-			x->rc = -ECANCELED;
-		else
-			x->id[role][old] = trace_writer_string(x->writer, text, strlen(text));
+		text = renamed(x, role, old);
+		if (text)
+			x->id[role][old] = x->ends.intern(x->ends.to, text, strlen(text));
 	}
 	*id = x->id[role][old];
 }
@@ -84,12 +89,12 @@ static struct target_length *length_of(struct rewrite *x, struct target_lengths 
 static const struct target_length *note(struct rewrite *x, struct target_lengths *all, uint32_t id, uint32_t old)
 {
 	struct target_length *length = old && !x->rc ? length_of(x, all, id) : NULL;
-	const char *text = length ? x->rename(x->context, REWRITE_PATH, trace_reader_string(x->reader, old)) : NULL;
+	const char *text = length ? renamed(x, REWRITE_PATH, old) : NULL;
 
 	if (!text)
 		return NULL;
 	length->now = (uint32_t)strlen(text);
-	length->old = (uint32_t)strlen(trace_reader_string(x->reader, old));
+	length->old = (uint32_t)strlen(x->ends.text(x->ends.from, old));
 	return length;
 }
 
@@ -125,45 +130,93 @@ static void target_of_event(struct rewrite *x, struct trace_event *e)
 	}
 }
 
-static int copy_record(struct rewrite *x, struct trace_record *r)
+int rewrite_file(struct rewrite *x, struct trace_file *file)
 {
-	struct trace_event *e = &r->event;
+	string(x, REWRITE_PATH, &file->path);
+	target(x, ++x->files, file);
+	return x->rc;
+}
+
+int rewrite_thread(struct rewrite *x, struct trace_thread *thread)
+{
+	string(x, REWRITE_NAME, &thread->comm);
+	string(x, REWRITE_PATH, &thread->cwd);
+	return x->rc;
+}
+
+int rewrite_event(struct rewrite *x, struct trace_event *e)
+{
+	target_of_event(x, e);
+	string(x, REWRITE_PATH, &e->path);
+	string(x, trace_ops[e->op].class == TRACE_CLASS_XATTR ? REWRITE_XATTR : REWRITE_PATH, &e->path2);
+	return x->rc;
+}
+
+struct rewrite *rewrite_open(const struct rewrite_ends *ends)
+{
+	struct rewrite *x = calloc(1, sizeof(*x));
+
+	if (x)
+		x->ends = *ends;
+	return x;
+}
+
+void rewrite_close(struct rewrite *x)
+{
+	if (!x)
+		return;
+	for (int role = 0; role < REWRITE_ROLES; role++)
+		free(x->id[role]);
+	free(x->by_file.of);
+	free(x->by_name.of);
+	free(x);
+}
+
+/* ---- a whole trace --------------------------------------------------------------------------------------------------------- */
+
+static int copy_record(struct rewrite *x, struct trace_writer *w, struct trace_record *r)
+{
+	int rc;
 
 	switch (r->type) {
 	case TRACE_FILE:
-		string(x, REWRITE_PATH, &r->file.path);
-		target(x, ++x->files, &r->file);
-		return x->rc ? x->rc : trace_writer_file(x->writer, &r->file) ? 0 : trace_writer_flush(x->writer);
+		rc = rewrite_file(x, &r->file);
+		return rc ? rc : trace_writer_file(w, &r->file) ? 0 : trace_writer_flush(w);
 	case TRACE_THREAD:
-		string(x, REWRITE_NAME, &r->thread.comm);
-		string(x, REWRITE_PATH, &r->thread.cwd);
-		return x->rc ? x->rc : trace_writer_thread(x->writer, &r->thread) ? 0 : trace_writer_flush(x->writer);
+		rc = rewrite_thread(x, &r->thread);
+		return rc ? rc : trace_writer_thread(w, &r->thread) ? 0 : trace_writer_flush(w);
 	case TRACE_EVENT:
-		target_of_event(x, e);
-		string(x, REWRITE_PATH, &e->path);
-		string(x, trace_ops[e->op].class == TRACE_CLASS_XATTR ? REWRITE_XATTR : REWRITE_PATH, &e->path2);
-		return x->rc ? x->rc : trace_writer_event(x->writer, e);
-	case TRACE_FD: return trace_writer_fd(x->writer, &r->fd);
-	case TRACE_WAKE: return trace_writer_wake(x->writer, &r->wake);
-	case TRACE_RESIDENCY: return trace_writer_residency(x->writer, &r->residency);
-	case TRACE_LOSS: return trace_writer_loss(x->writer, &r->loss);
-	case TRACE_CONTENT: return trace_writer_content(x->writer, &r->content);
-	case TRACE_HOLE: return trace_writer_hole(x->writer, &r->hole);
+		rc = rewrite_event(x, &r->event);
+		return rc ? rc : trace_writer_event(w, &r->event);
+	case TRACE_FD: return trace_writer_fd(w, &r->fd);
+	case TRACE_WAKE: return trace_writer_wake(w, &r->wake);
+	case TRACE_RESIDENCY: return trace_writer_residency(w, &r->residency);
+	case TRACE_LOSS: return trace_writer_loss(w, &r->loss);
+	case TRACE_CONTENT: return trace_writer_content(w, &r->content);
+	case TRACE_HOLE: return trace_writer_hole(w, &r->hole);
 	case TRACE_END: return 0;
 	}
 	return -EINVAL;
 }
 
+static const char *text_of_reader(void *from, uint32_t id)
+{
+	return trace_reader_string(from, id);
+}
+
+static uint32_t intern_in_writer(void *to, const char *text, size_t n)
+{
+	return trace_writer_string(to, text, n);
+}
+
 int rewrite_copy(struct trace_reader *r, struct trace_writer *w, rewrite_rename rename, void *context)
 {
-	struct rewrite x = {.reader = r, .writer = w, .rename = rename, .context = context};
+	struct rewrite *x = rewrite_open(&(struct rewrite_ends){text_of_reader, intern_in_writer, r, w, rename, context});
 	struct trace_record record;
+	int rc = x ? 0 : -ENOMEM;
 
-	while (!x.rc && trace_reader_next(r, &record))
-		x.rc = copy_record(&x, &record);
-	for (int role = 0; role < REWRITE_ROLES; role++)
-		free(x.id[role]);
-	free(x.by_file.of);
-	free(x.by_name.of);
-	return x.rc;
+	while (!rc && trace_reader_next(r, &record))
+		rc = copy_record(x, w, &record);
+	rewrite_close(x);
+	return rc;
 }

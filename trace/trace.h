@@ -230,10 +230,16 @@ struct trace_record {
  */
 struct trace_writer;
 
+/* What a string is, for those who give it another text. */
+enum rewrite_role { REWRITE_PATH, REWRITE_NAME, REWRITE_XATTR, REWRITE_ROLES };
+
 struct trace_writer_options {
 	int level;             /* zstd level, 0 = 1 */
 	/* 0 = none. A writer that reached it returns -EFBIG, also from close, but the file is whole and within the limit. */
 	uint64_t max_bytes;
+	/* With it no string reaches the file as it was given: trace/rewrite.h, trace/anonymous.h. NULL: as they are given. */
+	const char *(*rename)(void *context, enum rewrite_role role, const char *text);
+	void *rename_context;
 };
 
 /* header: any JSON object with facts of the recording (docs/iorig-trace.5 names the keys); schema and version are added. Borrowed. */

@@ -9,6 +9,7 @@
 #include <xxhash.h>
 
 #include "trace/encode.h"
+#include "trace/rewrite.h"
 #include "trace/strings.h"
 
 struct trace_writer {
@@ -19,6 +20,8 @@ struct trace_writer {
 	uint32_t strings_written, files_written, threads_written;
 	uint32_t until_look; /* records until the size is looked at again */
 	struct strings strings;
+	struct rewrite *rewrite; /* NULL: strings go to the file as they are given */
+	struct strings given;    /* for it */
 	struct encode encode;
 	struct encode_column index[TRACE_COLUMNS];
 	uint64_t indexed_offset;
@@ -142,8 +145,28 @@ static void free_writer(struct trace_writer *w)
 		close(w->fd);
 	encode_release(&w->encode);
 	strings_release(&w->strings);
+	strings_release(&w->given);
+	rewrite_close(w->rewrite);
 	free(w->index[TRACE_COL_INDEX].data);
 	free(w);
+}
+
+/* ---- strings --------------------------------------------------------------------------------------------------------------- */
+
+static const char *given_text(void *from, uint32_t id)
+{
+	const struct trace_writer *w = from;
+
+	return id <= w->given.n ? w->given.entry[id].text : NULL;
+}
+
+static uint32_t put_string(void *to, const char *text, size_t n);
+
+static int begin_rewriting(struct trace_writer *w, const struct trace_writer_options *o)
+{
+	if (o && o->rename)
+		w->rewrite = rewrite_open(&(struct rewrite_ends){given_text, put_string, w, w, o->rename, o->rename_context});
+	return o && o->rename && !w->rewrite ? -ENOMEM : 0;
 }
 
 struct trace_writer *trace_writer_open(const char *path, const json_t *header, const struct trace_writer_options *options)
@@ -158,6 +181,8 @@ struct trace_writer *trace_writer_open(const char *path, const json_t *header, c
 	w->until_look = LOOK_EVERY;
 	w->fd = -1;
 	rc = encode_init(&w->encode);
+	if (!rc)
+		rc = begin_rewriting(w, options);
 	if (!rc && (w->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)) < 0)
 		rc = -errno;
 	if (!rc)
@@ -257,8 +282,10 @@ static int stick(struct trace_writer *w, int rc)
 	return w->error;
 }
 
-uint32_t trace_writer_string(struct trace_writer *w, const char *text, size_t n)
+/* Into the file. */
+static uint32_t put_string(void *to, const char *text, size_t n)
 {
+	struct trace_writer *w = to;
 	uint32_t id;
 	int added;
 
@@ -273,6 +300,21 @@ uint32_t trace_writer_string(struct trace_writer *w, const char *text, size_t n)
 		stick(w, -ENOMEM);
 		return 0;
 	}
+	return id;
+}
+
+uint32_t trace_writer_string(struct trace_writer *w, const char *text, size_t n)
+{
+	uint32_t id;
+	int added;
+
+	if (!w->rewrite)
+		return put_string(w, text, n);
+	if (w->error || !n)
+		return 0;
+	id = n > TRACE_STRING_MAX || memchr(text, 0, n) ? 0 : strings_intern(&w->given, text, n, &added);
+	if (!id)
+		stick(w, n > TRACE_STRING_MAX ? -ENAMETOOLONG : memchr(text, 0, n) ? -EINVAL : -ENOMEM);
 	return id;
 }
 
@@ -302,11 +344,27 @@ static int define(struct trace_writer *w, bool valid, enum trace_record_type typ
 
 uint32_t trace_writer_file(struct trace_writer *w, const struct trace_file *file)
 {
+	struct trace_file changed;
+
+	if (w->rewrite) {
+		changed = *file;
+		file = &changed;
+		if (stick(w, rewrite_file(w->rewrite, &changed)))
+			return 0;
+	}
 	return define(w, is_string(w, file->path) && is_string(w, file->target), TRACE_FILE, file) ? 0 : w->encode.predict.files;
 }
 
 uint32_t trace_writer_thread(struct trace_writer *w, const struct trace_thread *thread)
 {
+	struct trace_thread changed;
+
+	if (w->rewrite) {
+		changed = *thread;
+		thread = &changed;
+		if (stick(w, rewrite_thread(w->rewrite, &changed)))
+			return 0;
+	}
 	return define(w, is_thread(w, thread->parent) && is_string(w, thread->comm) && is_string(w, thread->cwd), TRACE_THREAD, thread)
 		       ? 0
 		       : w->encode.predict.threads;
@@ -342,7 +400,7 @@ int trace_writer_hole(struct trace_writer *w, const struct trace_hole *hole)
 	return define(w, is_file(w, hole->file), TRACE_HOLE, hole);
 }
 
-int trace_writer_event(struct trace_writer *w, const struct trace_event *event)
+static int put_event(struct trace_writer *w, const struct trace_event *event)
 {
 	const struct trace_op_info *op = &trace_ops[event->op];
 	const struct predict *p = &w->encode.predict;
@@ -363,6 +421,17 @@ int trace_writer_event(struct trace_writer *w, const struct trace_event *event)
 		return stick(w, -EINVAL);
 	rc = encode_event(&w->encode, event);
 	return rc ? stick(w, rc) : 0;
+}
+
+int trace_writer_event(struct trace_writer *w, const struct trace_event *event)
+{
+	struct trace_event changed;
+
+	if (!w->rewrite || !trace_ops[event->op].name)
+		return put_event(w, event);
+	changed = *event;
+	stick(w, rewrite_event(w->rewrite, &changed));
+	return put_event(w, &changed);
 }
 
 int trace_writer_flush(struct trace_writer *w)

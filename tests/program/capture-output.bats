@@ -154,3 +154,38 @@ record() {
 	run -0 --separate-stderr "$iorig" capture -o "$trace" -d 1500ms
 	[[ $stderr != *"own CPU"* ]]
 }
+
+@test "--anonymize: no name reaches the file, of one part or several, and it replays" {
+	mkdir "$dir/privatedirectory"
+	cat >"$dir/personal.sh" <<-'EOF'
+		cd "$1"
+		for i in 1 2 3; do echo $i >confidential$i.text; ln -s confidential$i.text pointer$i; readlink pointer$i; mv confidential$i.text moved$i.text; done
+		tar cf everything.tar .
+	EOF
+	echo one >"$dir/key"
+	run -0 "$iorig" capture -o "$trace" --anonymize --key-file "$dir/key" -- bash "$dir/personal.sh" "$dir/privatedirectory"
+	"$iorig" trace dump "$trace" >"$dir/dump"
+	! grep -Eiq 'private|confidential|pointer|moved|everything|personal|iorig-output|bash|tar"' "$dir/dump"
+	! grep -q -- "$(hostname)" "$dir/dump"
+	! grep -aEq 'private|confidential|pointer|moved|everything|personal' "$trace"
+	[ "$("$iorig" trace dump "$trace" | sed -n 's/^header //p' | jq .anonymized)" = true ]
+	[ "$(trailer "$trace" .ended_by)" = '"command"' ]
+	# The same names as the other verb gives with that key, and a replay with the same results.
+	run -0 "$iorig" capture -o "$dir/plain.iotrace" -- cat "$dir/privatedirectory/moved1.text"
+	"$iorig" trace anonymize --key-file "$dir/key" -o "$dir/later.iotrace" "$dir/plain.iotrace"
+	name=$("$iorig" trace dump "$dir/later.iotrace" | sed -n 's/^[0-9].* openat .* path="\([^"]*\)".*/\1/p' | tail -1)
+	grep -q "path2=\"$name\"" "$dir/dump"
+	mkdir "$dir/root"
+	run -0 "$iorig" replay "$trace" --root "$dir/root" --cache hot -o "$dir/run"
+	jq -e '.mismatch.count == 0 and .tree.differences == 0' "$dir/run/run.json"
+	mkdir "$dir/parts" "$dir/private2"
+	run -0 "$iorig" capture -o "$dir/parts/t.iotrace" --rotate 64k --anonymize -- sh -c 'for i in $(seq 300); do cp "$0" "$1/confidential$i"; done' \
+		"$dir/key" "$dir/private2"
+	[ "$(find "$dir/parts" -name 't.*.iotrace' | wc -l)" -gt 1 ]
+	for part in "$dir"/parts/*; do
+		! "$iorig" trace dump "$part" | grep -Eq 'private|confidential'
+	done
+	run -2 "$iorig" capture -o "$trace" --key-file "$dir/key" -- true
+	run -1 --separate-stderr "$iorig" capture -o "$trace" --anonymize --key-file "$dir/none" -- true
+	[ "$stderr" = "iorig: cannot read the key in '$dir/none': No such file or directory" ]
+}
