@@ -179,8 +179,8 @@ record() {
 	run -0 "$iorig" replay "$trace" --root "$dir/root" --cache hot -o "$dir/run"
 	jq -e '.mismatch.count == 0 and .tree.differences == 0' "$dir/run/run.json"
 	mkdir "$dir/parts" "$dir/private2"
-	run -0 "$iorig" capture -o "$dir/parts/t.iotrace" --rotate 64k --anonymize -- sh -c 'for i in $(seq 300); do cp "$0" "$1/confidential$i"; done' \
-		"$dir/key" "$dir/private2"
+	run -0 "$iorig" capture -o "$dir/parts/t.iotrace" --rotate 64k --anonymize -- sh -c 'for i in 1 2; do "$0" write "$1/confidential$i" 100; sleep 1.1; done' \
+		build/helpers/ioloop "$dir/private2"
 	[ "$(find "$dir/parts" -name 't.*.iotrace' | wc -l)" -gt 1 ]
 	for part in "$dir"/parts/*; do
 		! "$iorig" trace dump "$part" | grep -Eq 'private|confidential'
