@@ -20,6 +20,7 @@ const char *able_lockdown(void)
 
 	if (!f || !fgets(line, sizeof(line), f) || !strstr(line, "[confidentiality]"))
 		return NULL; /* cppcheck-suppress resourceLeak ; the cleanup attribute closes it */
+	/* cppcheck-suppress resourceLeak ; the same */
 	return "the kernel is locked down for confidentiality: nobody may read its memory; boot it without lockdown=confidentiality";
 }
 

@@ -168,7 +168,7 @@ static int64_t execute_map(struct lane *l, const struct plan_op *op, const struc
 		if (result < 0 && result > -4096)
 			return result;
 		m->bytes = a->offset + a->length;
-		atomic_store_explicit(&m->address, (char *)result - a->offset, memory_order_release);
+		atomic_store_explicit(&m->address, (char *)(uintptr_t)((uint64_t)result - a->offset), memory_order_release);
 		return 0;
 	}
 	case TRACE_OP_MUNMAP: return CALL2(SYS_munmap, address + a->offset, a->length);

@@ -145,9 +145,8 @@ static void infer_link(struct model *m, const char *given, const char *real, boo
 	}
 	while (n-- > !whole) {
 		char link[PATH_MAX];
-		struct where where;
+		struct where where = {.way = 0};
 
-		where.way = 0;
 		snprintf(link, sizeof(link), "%.*s", (int)(cut_g[n] - given), given);
 		model_walk_existing(m, link, false, true, &where);
 		if (where.name && where.object == OBJECT_UNKNOWN) {

@@ -10,6 +10,6 @@ rc=0
 for bench; do
 	case $bench in */run.sh) continue ;; esac
 	echo "== $(basename "$bench" .sh)"
-	sh "$bench" || { status=$?; [ $status = 77 ] || rc=1; echo "   exit $status"; }
+	"$(sed -n "1s/^#!//p" "$bench")" "$bench" || { status=$?; [ $status = 77 ] || rc=1; echo "   exit $status"; }
 done
 exit $rc

@@ -1,3 +1,4 @@
+#!/bin/sh
 # In a guest of two processors: one is off when the recording begins and comes later; and rings that the machine has no room for. See
 # tests/long/hotplug.bats.
 echo 0 >/sys/devices/system/cpu/cpu1/online

@@ -1,3 +1,4 @@
+#!/bin/sh
 # In a guest: records workloads whose calls are known; everything that is needed to judge it is left in /out. See tests/long/kernels.bats.
 uname -r >/out/kernel
 mount -t debugfs none /sys/kernel/debug 2>/dev/null

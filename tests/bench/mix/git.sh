@@ -1,3 +1,4 @@
+#!/bin/sh
 git init -q g && cd g && git config user.email a@b && git config user.name a
 mkdir -p $(seq -f d%g 1 40)
 for i in 1 2 3 4 5 6; do
