@@ -94,7 +94,7 @@ static inline __attribute__((always_inline)) bool run_chunk(struct lane *l, cons
 		}
 		if (paced && op->bits & PLAN_WOKEN && op->edges && run->timing == TIMING_THINK) {
 			/* The recorded pause has the way from the waker to the woken in it. */
-			at->paced_tick = l->woken_tick ? l->woken_tick : tick_now();
+			at->paced_tick = l->woken_tick;
 			s.think_ns = l->args->woken_ns;
 		}
 		if (paced && !hidden) {

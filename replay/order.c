@@ -281,16 +281,32 @@ bool order_woken(struct order *o, uint32_t lane, uint32_t other, uint64_t from_n
 	return sequence;
 }
 
+/* An edge of its own, before the others, even to a lane of which more is waited for: the lane measures its pause from it. */
+static void put_first(struct order *o, const struct after *a)
+{
+	if (covered(o, a->lane))
+		return;
+	o->edge = grow(o->edge, &o->edges_room, o->edges + 1, sizeof(*o->edge));
+	memmove(&o->edge[1], o->edge, o->edges++ * sizeof(*o->edge));
+	o->edge[0] = (struct plan_edge){.lane = a->lane, .sequence = a->sequence};
+}
+
 static void come_after(struct order *o, struct lane *l)
 {
 	size_t kept = 0;
+	struct after newest = {0};
 
-	for (size_t i = 0; i < l->afters; i++)
-		if (l->after[i].from_ns <= o->begin_ns)
-			add_edge(o, l->after[i].lane, l->after[i].sequence);
-		else
+	for (size_t i = 0; i < l->afters; i++) {
+		if (l->after[i].from_ns > o->begin_ns) {
 			l->after[kept++] = l->after[i];
+			continue;
+		}
+		newest = l->after[i];
+		add_edge(o, newest.lane, newest.sequence);
+	}
 	l->afters = kept;
+	if (newest.sequence)
+		put_first(o, &newest);
 }
 
 void order_drop(struct order *o)

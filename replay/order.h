@@ -56,7 +56,9 @@ void order_newest(struct order *o, uint32_t lane);
 void order_edge(struct order *o, uint32_t lane, uint32_t sequence);
 /* The lane's next operation that began at from_ns or later comes after this one whatever it touches: fork. */
 void order_after(struct order *o, uint32_t lane, uint32_t other, uint32_t sequence, uint64_t from_ns);
-/* The same after what had ended in the other lane at from_ns: a wake-up. Not when threads do not wait for each other; true: it will wait. */
+/*
+ * The same after what had ended in the other lane at from_ns: a wake-up. Not when threads do not wait for each other; true: it will wait.
+ * The newest is the first edge of its operation. */
 bool order_woken(struct order *o, uint32_t lane, uint32_t other, uint64_t from_ns);
 /* sequence counts from 1 in the lane. Edges are valid until the next call. */
 uint32_t order_end(struct order *o, uint32_t sequence, uint64_t end_ns, const struct plan_edge **edges);

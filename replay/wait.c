@@ -88,12 +88,17 @@ bool wait_for_edge_asleep(struct lane *l, const struct plan_edge *edge)
 bool wait_for_edges(struct lane *l, uint32_t edges)
 {
 	const struct plan_edge *e = &l->run->plan->edge[edges - 1];
+	uint64_t woken;
 
 	l->woken_tick = 0;
-	while (wait_for_edge_asleep(l, e))
-		if (!(e++->lane & PLAN_EDGE_MORE))
-			return true;
-	return false;
+	if (!wait_for_edge_asleep(l, e))
+		return false;
+	woken = l->woken_tick ? l->woken_tick : tick_now();
+	while (e++->lane & PLAN_EDGE_MORE)
+		if (!wait_for_edge_asleep(l, e))
+			return false;
+	l->woken_tick = woken;
+	return true;
 }
 
 bool wait_for_creator(struct lane *l)

@@ -495,6 +495,22 @@ dependent() {
 	jq -e '.edges == 0' <<<"$output"
 }
 
+@test "a pause counts from the waker even when the operation waits for others after it" {
+	# Thread 1 was busy for 0.9 s and woke thread 2, whose file thread 3 had written shortly before.
+	{
+		for t in 1 2 3; do echo "thread $t tid=$t"; done
+		echo '0.1+0.0001 1 mkdir path="/a" mode=0755'
+		echo '0.1+0.0001 2 mkdir path="/b" mode=0755'
+		echo '0.1+0.0001 3 mkdir path="/c" mode=0755'
+		echo '0.2+0.0001 1 mkdir path="/d" mode=0755'
+		echo '1.0+0.0001 3 mkdir path="/e" mode=0755'
+		echo 'wake at=1.1 waker=1 wakee=2'
+		echo '1.1001+0.0001 2 rmdir path="/e"'
+	} | build
+	good --timing think
+	jq -e '.elapsed_ns / .recorded_elapsed_ns | . > 0.9 and . < 1.5' run/run.json
+}
+
 @test "an operation waits for what it needs from another thread, and only --order thread does not" {
 	dependent
 	for i in 1 2 3; do good; done

@@ -234,6 +234,35 @@ static void who_waited_for_a_child_goes_on_after_it(void **state)
 	plan_release(&p);
 }
 
+static void the_waker_is_the_first_edge(void **state)
+{
+	const struct trace_record records[] = {
+		THREAD(1), THREAD(2), THREAD(3),
+		EVENT(10, 5, 1, MKDIR, .path = 1),  /* lane 0, 1 */
+		EVENT(20, 5, 2, MKDIR, .path = 2),  /* lane 1, 1 */
+		EVENT(100, 5, 1, MKDIR, .path = 3), /* lane 0, 2: what the waker had done */
+		EVENT(500, 5, 3, RMDIR, .path = 2), /* lane 2, 1 */
+		{.type = TRACE_WAKE, .wake = {.at_ns = 600, .waker = 1, .wakee = 2}},
+		EVENT(700, 5, 1, RMDIR, .path = 3), /* lane 0, 3 */
+		EVENT(800, 5, 2, MKDIR, .path = 3), /* lane 1, 2: needs the newer one of the waker's lane as well */
+	};
+	const struct plan_op *op;
+	const struct plan_edge *edge;
+	struct plan p;
+
+	(void)state;
+	compile(&p, records, sizeof(records) / sizeof(records[0]), names, ORDER_RESOURCE);
+	op = operation(&p, 1, 1);
+	assert_true(op->bits & PLAN_WOKEN);
+	assert_int_equal(p.args[op->offset].woken_ns, 800 - 105);
+	edge = &p.edge[op->edges - 1];
+	assert_int_equal(edge[0].lane & ~PLAN_EDGE_MORE, 0);
+	assert_int_equal(edge[0].sequence, 2);
+	assert_true(edge[0].lane & PLAN_EDGE_MORE);
+	assert_int_equal(edge_to(&(struct plan){.edge = edge}, &(struct plan_op){.edges = 2}, 0), 3);
+	plan_release(&p);
+}
+
 static void the_starting_state_is_what_results_say(void **state)
 {
 	const struct trace_record records[] = {
@@ -274,6 +303,7 @@ int main(void)
 		cmocka_unit_test(slots_are_used_again_and_a_shared_one_is_closed_once),
 		cmocka_unit_test(lanes_that_share_no_handle_are_known),
 		cmocka_unit_test(who_waited_for_a_child_goes_on_after_it),
+		cmocka_unit_test(the_waker_is_the_first_edge),
 		cmocka_unit_test(the_starting_state_is_what_results_say),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
