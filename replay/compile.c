@@ -38,13 +38,13 @@ static uint32_t new_lane(struct compiler *c, uint32_t thread)
 }
 
 /* Contexts of libaio are numbered by an address in their process. A ring without a number is its thread's. */
-static uint64_t ring_key(const struct compiler *c)
+uint64_t compile_ring_key(const struct compiler *c, uint8_t via)
 {
 	const struct trace_event *ev = c->ev;
 
 	if (!ev->ring)
-		return (uint64_t)ev->via << 56 | 1ULL << 55 | ev->thread;
-	return (uint64_t)ev->via << 56 | (ev->via == TRACE_VIA_AIO ? (uint64_t)(c->pid & 0x3fffff) << 32 : 0) | ev->ring;
+		return (uint64_t)via << 56 | 1ULL << 55 | ev->thread;
+	return (uint64_t)via << 56 | (via == TRACE_VIA_AIO ? (uint64_t)(c->pid & 0x3fffff) << 32 : 0) | ev->ring;
 }
 
 static void note_ring_of(struct compiler *c, uint32_t thread, uint32_t lane)
@@ -61,7 +61,7 @@ static void note_ring_of(struct compiler *c, uint32_t thread, uint32_t lane)
 
 static uint32_t ring_lane(struct compiler *c)
 {
-	uint32_t *at = map_put(&c->rings, ring_key(c));
+	uint32_t *at = map_put(&c->rings, compile_ring_key(c, c->ev->via));
 
 	if (!*at) {
 		uint32_t lane = new_lane(c, c->ev->thread);
@@ -237,6 +237,7 @@ static void emit(struct compiler *c, enum trace_op op, uint8_t bits, uint32_t ha
 		o.offset = c->plan->spool_args.n;
 		a->begin_ns = c->ev->begin_ns;
 		a->request = bits & PLAN_HIDDEN ? 0 : c->ev->bits;
+		a->waited_ns = compile_waited_before(&c->lane[lane], c->ev->begin_ns);
 		spool_append(&c->plan->spool_args, a, 1);
 	}
 	o.edges = add_edges(c, lane, end_ns);
@@ -451,6 +452,8 @@ static void event(struct compiler *c, const struct trace_event *ev)
 	case KIND_MAP: compile_map_event(c); break;
 	case KIND_PROCESS: compile_process_event(c); break;
 	default:
+		if (ev->op == TRACE_OP_IO_URING_ENTER)
+			compile_ring_waited(c);
 		if (replay_ops[ev->op].how == REPLAY_BOOKS)
 			compile_books(c);
 		else
@@ -514,6 +517,7 @@ static void release(struct compiler *c)
 	for (uint32_t i = 0; i < c->plan->lanes; i++) {
 		free(c->lane[i].op);
 		free(c->lane[i].event);
+		free(c->lane[i].waits);
 	}
 	free(c->lane);
 	free(c->thread);

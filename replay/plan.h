@@ -50,6 +50,7 @@ struct plan_args {
 	uint64_t think_ns, recorded_ns;
 	uint64_t woken_ns; /* PLAN_WOKEN: the pause since what it waits for had ended */
 	uint64_t begin_ns; /* of a ring's request, since the start of the recording: the order of handing in */
+	uint64_t waited_ns; /* of a request to an io_uring: when the program had last waited in it for completions; 0: never */
 	uint32_t path, path2;
 	uint32_t mode, handle2;
 	uint32_t request; /* of a ring's request: its enum trace_event_bits */

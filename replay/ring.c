@@ -140,7 +140,7 @@ static void find_limits(struct ring *r)
 {
 	struct cursor c = {.lane = r->lane};
 	uint64_t op, end = 0, last_end = r->lane->run->plan->first_begin_ns;
-	uint32_t ended = 0, batch = 0, room = 1;
+	uint32_t ended = 0;
 	bool more = next_op(&c, &op);
 
 	for (uint32_t i = 0; i < r->steps; i++) {
@@ -156,11 +156,68 @@ static void find_limits(struct ring *r)
 		since = i && r->step[i - 1].begin_ns > last_end ? r->step[i - 1].begin_ns : last_end;
 		s->gap_ns = s->begin_ns > since ? s->begin_ns - since : 0;
 		s->limit = (uint16_t)(flying < ROOM_MOST ? flying : ROOM_MOST - 1);
-		batch = together(r, i) ? batch + 1 : s->limit + 1u;
-		room = batch > room ? batch : room;
 		if (flying + 1 > r->facts.recorded_depth)
 			r->facts.recorded_depth = flying + 1;
 		note(r, s);
+	}
+}
+
+static uint64_t waited_before(const struct ring *r, uint32_t i)
+{
+	return args_of(r->lane, r->step[i].op)->waited_ns;
+}
+
+/* Steps [first, end) were handed in between two waits of the program, those in the first `seen` places of ending were complete at the one before. */
+static void raise_between_waits(struct ring *r, uint32_t first, uint32_t end, uint32_t seen)
+{
+	uint32_t most = 0, batch = 1;
+
+	for (uint32_t i = first; i < end; i++)
+		most = r->step[i].limit > most ? r->step[i].limit : most;
+	for (uint32_t i = end; i-- > first;) {
+		struct ring_step *s = &r->step[i];
+		uint32_t room = most + 1 > batch ? most + 1 - batch : 0, unseen = i > seen ? i - seen : 0, limit = unseen < room ? unseen : room;
+
+		/* Its batch goes in with it, and all of that must have room. */
+		batch = together(r, i) ? batch + 1 : 1;
+		if (limit > s->limit)
+			s->limit = (uint16_t)limit;
+	}
+}
+
+/*
+ * A request to an io_uring ends in the recording when the kernel completes it. The program need not have looked by then: fio goes on handing in
+ * until its queue is full by its own count, and so keeps more under way than it would if it had waited for each of those completions. What it had
+ * seen is known where it waited in the kernel. In between it had seen at least that much, and is taken to have had no more room than the kernel
+ * ever had under way between these two waits. Of a program that never waits there (it polls) nothing is known, and it is taken to see all at once.
+ */
+static void raise_limits(struct ring *r)
+{
+	struct cursor c = {.lane = r->lane};
+	uint64_t op;
+	uint32_t seen = 0;
+	bool more = next_op(&c, &op);
+
+	if (one_by_one(r->lane) || !r->steps || !waited_before(r, r->steps - 1))
+		return;
+	for (uint32_t first = 0, end; first < r->steps; first = end) {
+		uint64_t waited = waited_before(r, first);
+
+		for (end = first + 1; end < r->steps && waited_before(r, end) == waited;)
+			end++;
+		for (; more && end_of(args_of(r->lane, op)) <= waited; more = next_op(&c, &op))
+			seen++;
+		raise_between_waits(r, first, end, seen);
+	}
+}
+
+static void find_room(struct ring *r)
+{
+	uint32_t batch = 0, room = 1;
+
+	for (uint32_t i = 0; i < r->steps; i++) {
+		batch = together(r, i) ? batch + 1 : r->step[i].limit + 1u;
+		room = batch > room ? batch : room;
 	}
 	r->room = room < ROOM_MOST ? room : ROOM_MOST;
 }
@@ -228,6 +285,8 @@ int ring_prepare(struct lane *l)
 		return -ENOMEM;
 	list_steps(r);
 	find_limits(r);
+	raise_limits(r);
+	find_room(r);
 	return make_requests(r);
 }
 

@@ -2,7 +2,8 @@
 # fio with O_DIRECT at depth 32, through io_uring and libaio: the replay of its recording against fio itself, interleaved on the same file
 # system. Ratio of the whole replay (what fio does to start and to end is in it,
 # its files cached) to the time that fio says its requests took; 1 is equal.
-# io_uring's requests end in a recording when the kernel completes them, not when the program looks: the replay then keeps fewer under way.
+# io_uring's requests end in a recording when the kernel completes them, not when the program looks. How many the replay may keep under way
+# comes from where the program waited for completions (replay/ring.c).
 set -eu
 cd "$(dirname "$0")/../.."
 iorig=$PWD/bin/iorig

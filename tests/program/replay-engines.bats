@@ -121,6 +121,40 @@ chains() {
 	jq -e '.engine.rings[0].depth == 1' run/run.json
 }
 
+# 200 reads, each complete before the next one was handed in, then four at once. COMMAND: what the program called to wait; nothing: it polled.
+reads_seen_late() {
+	local i
+	{
+		echo 'thread 1 tid=10'
+		echo 'file 1 ino=1 mode=0100644 size=2000000 path="/a"'
+		echo '0.5 1 openat path="/a" file=1 flags=O_RDWR|O_DIRECT = 3'
+		echo '1.0+0.001 1 pread64 fd=3 file=1 offset=0 length=4096 via=uring ring=1'
+		[ -z "$1" ] || echo "1.1+0.01 1 $1"
+		for i in $(seq 100 299); do echo "2.$i+0.0005 1 pread64 fd=3 file=1 offset=$((i * 4096)) length=4096 via=uring ring=1"; done
+		for i in $(seq 1 4); do echo "3.$i+0.8 1 pread64 fd=3 file=1 offset=$((i * 4096)) length=4096 via=uring ring=1"; done
+		[ -z "$1" ] || echo "4.5+0.01 1 $1"
+	} | build
+}
+
+handed_in_beside_others() { # requests of again.iotrace
+	"$iorig" trace dump again.iotrace | awk '/via=uring/ { split($1, t, "+"); printf "%.9f %.9f\n", t[1], t[1] + t[2] }' | LC_ALL=C sort |
+		awk '$1 < end { n++ } $2 > end { end = $2 } END { print n + 0 }'
+}
+
+@test "what a program had not seen when it handed in more counts as under way" {
+	need_recorder
+	reads_seen_late 'io_uring_enter fd=7 flags=1 arg=1 ring=1 = 0'
+	COMMAND="$iorig capture -o again.iotrace --" good
+	[ "$(jq '.engine.rings[0].depth' run/run.json)" = 4 ]
+	[ "$(handed_in_beside_others)" -gt 100 ]
+	# An io_uring_enter that only hands in is no wait; and who polls is taken to have seen all.
+	for call in '' 'io_uring_enter fd=7 flags=1 length=1 ring=1 = 1'; do
+		reads_seen_late "$call"
+		COMMAND="$iorig capture -o again.iotrace --" good
+		[ "$(handed_in_beside_others)" -le 3 ]
+	done
+}
+
 @test "a ring and a thread wait for each other's operations" {
 	# The write that makes the file longer, a read of it by a call, a request after that call, a thread that needs the request.
 	{
@@ -239,7 +273,7 @@ chains() {
 
 @test "every call in every form, recorded and replayed: no unexpected result, the same tree" {
 	need_recorder
-	for helper in iocalls; do
+	for helper in iocalls iouring; do
 		mkdir w
 		"$iorig" capture -o t.iotrace -- "$helpers/$helper" w >/dev/null
 		for how in "traced" "psync" "uring" "mmap" "traced --direct"; do
