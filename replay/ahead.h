@@ -17,6 +17,7 @@ enum name_effect { EFFECT_NONE, EFFECT_MAKES, EFFECT_REMOVES };
 struct ahead_name { /* what the result of an event says about a name */
 	uint32_t path; /* string of the trace; 0: nothing */
 	uint8_t need, effect;
+	uint32_t or_path; /* it says so of path or of this one, and does not tell of which; 0: of path */
 };
 
 enum ahead_size_kind { SIZE_NONE, SIZE_READ, SIZE_WRITE, SIZE_CUT };

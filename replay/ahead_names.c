@@ -17,13 +17,11 @@ static void opened(const struct trace_event *ev, struct ahead_name *n)
 	if (ev->result >= 0) {
 		bool made = ev->bits & TRACE_EV_CREATED || (creat && ev->flags & O_EXCL);
 
-		if (creat && !made)
-			return; /* there or not: both are fine */
-		*n = (struct ahead_name){ev->path, made ? NEED_NOT_THERE : NEED_THERE, made ? EFFECT_MAKES : EFFECT_NONE};
+		*n = (struct ahead_name){ev->path, made ? NEED_NOT_THERE : NEED_THERE, made ? EFFECT_MAKES : EFFECT_NONE, 0};
 	} else if (ev->result == -ENOENT && !creat) {
-		*n = (struct ahead_name){ev->path, NEED_NOT_THERE, EFFECT_NONE};
+		*n = (struct ahead_name){ev->path, NEED_NOT_THERE, EFFECT_NONE, 0};
 	} else if (ev->result == -EEXIST) {
-		*n = (struct ahead_name){ev->path, NEED_THERE, EFFECT_NONE};
+		*n = (struct ahead_name){ev->path, NEED_THERE, EFFECT_NONE, 0};
 	}
 }
 
@@ -31,32 +29,43 @@ static void opened(const struct trace_event *ev, struct ahead_name *n)
 static void made(const struct trace_event *ev, uint32_t path, struct ahead_name *n)
 {
 	if (ev->result == 0)
-		*n = (struct ahead_name){path, NEED_NOT_THERE, EFFECT_MAKES};
+		*n = (struct ahead_name){path, NEED_NOT_THERE, EFFECT_MAKES, 0};
 	else if (ev->result == -EEXIST)
-		*n = (struct ahead_name){path, NEED_THERE, EFFECT_NONE};
+		*n = (struct ahead_name){path, NEED_THERE, EFFECT_NONE, 0};
 }
 
 static void looked_at(const struct trace_event *ev, struct ahead_name *n, enum name_effect effect)
 {
 	if (ev->result >= 0)
-		*n = (struct ahead_name){ev->path, NEED_THERE, (uint8_t)effect};
+		*n = (struct ahead_name){ev->path, NEED_THERE, (uint8_t)effect, 0};
 	else if (ev->result == -ENOENT)
-		*n = (struct ahead_name){ev->path, NEED_NOT_THERE, EFFECT_NONE};
+		*n = (struct ahead_name){ev->path, NEED_NOT_THERE, EFFECT_NONE, 0};
 	else if (ev->result == -ENODATA || ev->result == -ENOTEMPTY || ev->result == -EISDIR)
-		*n = (struct ahead_name){ev->path, NEED_THERE, EFFECT_NONE};
+		*n = (struct ahead_name){ev->path, NEED_THERE, EFFECT_NONE, 0};
 }
 
 static void renamed(const struct trace_event *ev, struct ahead_name name[2])
 {
 	uint64_t flags = ev->op == TRACE_OP_RENAMEAT2 ? ev->flags : 0;
 
+	/* A name is replaced by itself: nothing happens. */
+	if (ev->result == -EEXIST || (ev->result == 0 && ev->path == ev->path2)) {
+		name[0] = (struct ahead_name){ev->path, NEED_THERE, EFFECT_NONE, 0};
+		name[1] = (struct ahead_name){ev->path2, NEED_THERE, EFFECT_NONE, 0};
+		return;
+	}
+	if (ev->result == -ENOENT && flags & RENAME_EXCHANGE) {
+		name[0] = (struct ahead_name){ev->path, NEED_NOT_THERE, EFFECT_NONE, ev->path2};
+		name[1] = (struct ahead_name){ev->path2, NEED_NOT_THERE, EFFECT_NONE, ev->path};
+		return;
+	}
 	looked_at(ev, &name[0], flags & RENAME_EXCHANGE ? EFFECT_NONE : EFFECT_REMOVES);
 	if (ev->result == 0)
 		name[1] = (struct ahead_name){ev->path2,
 					      flags & RENAME_EXCHANGE    ? NEED_THERE
 					      : flags & RENAME_NOREPLACE ? NEED_NOT_THERE
 									 : NEED_NOTHING,
-					      flags & RENAME_EXCHANGE ? EFFECT_NONE : EFFECT_MAKES};
+					      flags & RENAME_EXCHANGE ? EFFECT_NONE : EFFECT_MAKES, 0};
 }
 
 void ahead_names(const struct trace_event *ev, struct ahead_name name[2])
@@ -78,21 +87,41 @@ void ahead_names(const struct trace_event *ev, struct ahead_name name[2])
 
 /* ---- order ------------------------------------------------------------------------------------------------------------------- */
 
+/* What stands there now, as far as is known. */
+static uint32_t object_at(struct compiler *c, uint32_t path)
+{
+	struct where where;
+	const char *text = c->source->string(c->source->self, path);
+
+	if (text[0] != '/')
+		return OBJECT_UNKNOWN;
+	where.way = path;
+	model_walk(&c->model, text, false, &where);
+	return where.object;
+}
+
+static bool is_there(uint32_t object)
+{
+	return object != OBJECT_UNKNOWN && object != OBJECT_ABSENT;
+}
+
 /* The name is not as the event found it, or nothing is known and the other one found the opposite. */
 static bool contradicts(struct compiler *c, const struct ahead_name *n, const struct ahead_name *other)
 {
-	struct where where;
-	const char *text = c->source->string(c->source->self, n->path);
+	uint32_t object;
 
-	if (text[0] != '/')
+	if (c->source->string(c->source->self, n->path)[0] != '/')
 		return false;
-	where.way = n->path;
-	model_walk(&c->model, text, false, &where);
-	if (where.object == OBJECT_UNKNOWN)
+	object = object_at(c, n->path);
+	if (object == OBJECT_UNKNOWN)
 		return other->need != NEED_NOTHING;
-	if (n->need == NEED_THERE)
-		return where.object == OBJECT_ABSENT;
-	return where.object != OBJECT_ABSENT;
+	return (object == OBJECT_ABSENT) == (n->need == NEED_THERE);
+}
+
+/* Of two names one was missing: this one, when the other one is there. */
+static bool holds(struct compiler *c, const struct ahead_name *n)
+{
+	return !n->or_path || is_there(object_at(c, n->or_path));
 }
 
 enum verdict { GO_ON, OTHER_FIRST, ENOUGH };
@@ -104,12 +133,13 @@ static enum verdict judge(struct compiler *c, const struct ahead_name *mine, con
 		return GO_ON;
 	/* It found the name as it was before the change. */
 	if (overlaps && other->effect == EFFECT_NONE &&
-	    ((mine->effect == EFFECT_MAKES && other->need == NEED_NOT_THERE) || (mine->effect == EFFECT_REMOVES && other->need == NEED_THERE)))
+	    ((mine->effect == EFFECT_MAKES && other->need == NEED_NOT_THERE) || (mine->effect == EFFECT_REMOVES && other->need == NEED_THERE)) &&
+	    holds(c, other))
 		return OTHER_FIRST;
 	/* It made the name what the first one found. */
 	if (overlaps &&
 	    ((mine->need == NEED_THERE && other->effect == EFFECT_MAKES) || (mine->need == NEED_NOT_THERE && other->effect == EFFECT_REMOVES)) &&
-	    contradicts(c, mine, other))
+	    contradicts(c, mine, other) && holds(c, mine))
 		return OTHER_FIRST;
 	return other->effect == EFFECT_NONE ? GO_ON : ENOUGH;
 }
@@ -158,6 +188,23 @@ static void move_to_front(struct ahead *a, uint32_t from)
 	*ahead_at(a, 0) = moved;
 }
 
+/*
+ * The event would come before an earlier one of its own thread. In the order of the ends that cannot be; but the first event may have
+ * been moved there itself.
+ */
+static bool overtakes_its_own(struct ahead *a, uint32_t at)
+{
+	const struct trace_event *ev = &ahead_at(a, at)->record.event;
+
+	for (uint32_t i = 0; i < at && !ev->via; i++) {
+		const struct trace_record *r = &ahead_at(a, i)->record;
+
+		if (r->type == TRACE_EVENT && r->event.thread == ev->thread && !r->event.via)
+			return true;
+	}
+	return false;
+}
+
 /* What an event refers to is defined between the first record and it. */
 static bool defines(const struct trace_record *r, const struct trace_event *ev)
 {
@@ -174,7 +221,7 @@ void ahead_sort(struct ahead *a, struct compiler *c)
 
 		if (!at)
 			at = ahead_find_size(a, c);
-		if (!at)
+		if (!at || overtakes_its_own(a, at))
 			return;
 		ev = ahead_at(a, at)->record.event;
 		move_to_front(a, at);

@@ -317,6 +317,30 @@ static void move(struct compiler *c)
 	model_bind(&c->model, c->where2.name, from);
 }
 
+/* What the rename found at its second name. */
+static void learn_target_name(struct compiler *c, bool exchange)
+{
+	const struct trace_event *ev = c->ev;
+
+	if (!ev->result && !exchange) {
+		model_reach(&c->model, c->path2, false, 0, &c->where2);
+		/* Whatever was there is replaced: an overlapping call may have moved what the recorder saw there. */
+		if (!ev->file2 || c->where2.object != OBJECT_UNKNOWN)
+			return;
+	}
+	compile_exists(c, c->path2, false, ev->file2, ev->result == -ENOTEMPTY ? OBJECT_DIRECTORY : OBJECT_FILE, &c->where2);
+}
+
+/* ENOENT: the first name was missing; of an exchange, the first or the second. */
+static void learn_missing(struct compiler *c, bool exchange)
+{
+	model_walk(&c->model, c->path2, false, &c->where2);
+	if (exchange && !known(c->where2.object))
+		model_walk(&c->model, c->path, false, &c->where);
+	else
+		model_absent(&c->model, c->path, false, ENOENT, &c->where);
+}
+
 static void compile_rename(struct compiler *c)
 {
 	const struct trace_event *ev = c->ev;
@@ -326,16 +350,11 @@ static void compile_rename(struct compiler *c)
 
 	if (ev->result == 0 || ev->result == -EEXIST || ev->result == -ENOTEMPTY) {
 		compile_exists(c, c->path, false, source_file, OBJECT_FILE, &c->where);
-		if (ev->file2 || ev->result || a.flags & RENAME_EXCHANGE)
-			compile_exists(c, c->path2, false, ev->file2, ev->result == -ENOTEMPTY ? OBJECT_DIRECTORY : OBJECT_FILE,
-				     &c->where2);
-		else
-			model_reach(&c->model, c->path2, false, 0, &c->where2);
+		learn_target_name(c, a.flags & RENAME_EXCHANGE);
+	} else if (ev->result == -ENOENT) {
+		learn_missing(c, a.flags & RENAME_EXCHANGE);
 	} else {
-		if (ev->result == -ENOENT)
-			model_absent(&c->model, c->path, false, ENOENT, &c->where);
-		else
-			model_walk(&c->model, c->path, false, &c->where);
+		model_walk(&c->model, c->path, false, &c->where);
 		model_walk(&c->model, c->path2, false, &c->where2);
 	}
 	if (ev->result == -ENOTEMPTY && known(c->where2.object))

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <fcntl.h>
 #include <errno.h>
+#include <linux/fs.h>
 #include <sys/stat.h>
 #include <cmocka.h>
 
@@ -104,6 +105,100 @@ static void an_edge_needs_a_shared_name_and_follows_the_results(void **state)
 	assert_int_equal(edge_to(&p, operation(&p, 1, 0), 0), 1);
 	assert_int_equal(edge_to(&p, operation(&p, 0, 1), 1), 3);
 	plan_release(&p);
+}
+
+/* Compiles records about /a, /b and /c, expects no contradiction, and tells what the operation of lane 0 waits for of lane 1. */
+static uint32_t waits_for(const struct trace_record *records, size_t n, uint32_t op)
+{
+	struct plan p;
+	uint32_t sequence;
+
+	compile(&p, records, n, names, ORDER_RESOURCE);
+	assert_int_equal(p.conflicts, 0);
+	sequence = edge_to(&p, operation(&p, 0, op), 1);
+	plan_release(&p);
+	return sequence;
+}
+
+#define WAITS_FOR(records, op) waits_for(records, sizeof(records) / sizeof((records)[0]), op)
+
+static void who_found_a_name_comes_after_who_made_it(void **state)
+{
+	const struct trace_record renamed[] = {
+		THREAD(1), THREAD(2), FILE_(1, 2, 0), FILE_(2, 1, 0),
+		EVENT(1, 1, 1, NEWFSTATAT, .path = 1, .result = -ENOENT),
+		EVENT(20, 10, 1, RENAMEAT2, .path = 1, .path2 = 2, .flags = RENAME_NOREPLACE, .result = -EEXIST),
+		EVENT(10, 25, 2, OPENAT, .path = 1, .file = 2, .flags = O_RDWR | O_CREAT, .bits = TRACE_EV_CREATED, .result = 3),
+	};
+	const struct trace_record opened[] = {
+		THREAD(1), THREAD(2), FILE_(1, 1, 0),
+		EVENT(1, 1, 1, NEWFSTATAT, .path = 1, .result = -ENOENT),
+		EVENT(20, 5, 1, OPENAT, .path = 1, .file = 1, .flags = O_RDWR | O_CREAT, .result = 3),
+		EVENT(10, 30, 2, OPENAT, .path = 1, .file = 1, .flags = O_RDWR | O_CREAT, .bits = TRACE_EV_CREATED, .result = 3),
+	};
+
+	(void)state;
+	assert_int_equal(WAITS_FOR(renamed, 1), 1);
+	assert_int_equal(WAITS_FOR(opened, 1), 1);
+}
+
+static void an_exchange_misses_either_name(void **state)
+{
+	const struct trace_record second[] = {
+		THREAD(1), THREAD(2), FILE_(1, 1, 0),
+		EVENT(1, 1, 1, NEWFSTATAT, .path = 1, .file = 1),
+		EVENT(2, 1, 1, NEWFSTATAT, .path = 2, .result = -ENOENT),
+		EVENT(40, 1, 1, RENAMEAT2, .path = 1, .path2 = 2, .flags = RENAME_EXCHANGE, .result = -ENOENT),
+		EVENT(45, 1, 1, NEWFSTATAT, .path = 1, .file = 1), /* so the rename has not happened yet */
+		EVENT(10, 50, 2, RENAME, .path = 1, .path2 = 3, .file = 1),
+		EVENT(70, 1, 1, NEWFSTATAT, .path = 3, .file = 1),
+	};
+	const struct trace_record first[] = {
+		THREAD(1), THREAD(2), FILE_(1, 1, 0), FILE_(2, 2, 0),
+		EVENT(1, 1, 1, NEWFSTATAT, .path = 1, .file = 1),
+		EVENT(2, 1, 1, NEWFSTATAT, .path = 2, .file = 2),
+		EVENT(40, 1, 1, RENAMEAT2, .path = 1, .path2 = 2, .flags = RENAME_EXCHANGE, .result = -ENOENT),
+		EVENT(10, 50, 2, RENAME, .path = 1, .path2 = 3, .file = 1),
+	};
+
+	(void)state;
+	assert_int_equal(WAITS_FOR(second, 2), 0);
+	assert_int_equal(WAITS_FOR(second, 3), 0);
+	assert_int_equal(WAITS_FOR(first, 2), 1);
+}
+
+static void a_rename_to_the_same_name_changes_nothing(void **state)
+{
+	const struct trace_record records[] = {
+		THREAD(1), THREAD(2), FILE_(1, 1, 0), FILE_(2, 2, 0),
+		EVENT(1, 1, 1, NEWFSTATAT, .path = 1, .file = 1),
+		EVENT(2, 1, 1, NEWFSTATAT, .path = 2, .file = 2),
+		EVENT(20, 1, 1, RENAME, .path = 1, .path2 = 1, .file = 1, .file2 = 1),
+		EVENT(25, 1, 1, NEWFSTATAT, .path = 1, .file = 1),
+		EVENT(10, 30, 2, RENAMEAT2, .path = 1, .path2 = 2, .file = 1, .file2 = 2, .flags = RENAME_EXCHANGE),
+		EVENT(50, 1, 1, NEWFSTATAT, .path = 1, .file = 2),
+	};
+
+	(void)state;
+	assert_int_equal(WAITS_FOR(records, 2), 0);
+}
+
+/* The recorder takes renames in the order in which they ended, and so tells that the long one replaced file 2. It was file 3. */
+static void results_tell_better_than_the_recorder_what_was_replaced(void **state)
+{
+	const struct trace_record records[] = {
+		THREAD(1), THREAD(2), FILE_(1, 1, 0), FILE_(2, 2, 0), FILE_(3, 3, 0),
+		EVENT(1, 1, 1, NEWFSTATAT, .path = 1, .file = 1),
+		EVENT(2, 1, 1, NEWFSTATAT, .path = 2, .file = 2),
+		EVENT(3, 1, 1, NEWFSTATAT, .path = 3, .file = 3),
+		EVENT(30, 1, 1, NEWFSTATAT, .path = 1, .result = -ENOENT), /* so the long one has happened */
+		EVENT(40, 1, 1, RENAME, .path = 2, .path2 = 3, .file = 2, .file2 = 3),
+		EVENT(10, 50, 2, RENAME, .path = 1, .path2 = 3, .file = 1, .file2 = 2),
+		EVENT(70, 1, 1, NEWFSTATAT, .path = 3, .file = 2),
+	};
+
+	(void)state;
+	assert_int_equal(WAITS_FOR(records, 3), 1);
 }
 
 static void an_older_access_counts_when_the_newest_overlapped(void **state)
@@ -298,6 +393,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_edge_needs_a_shared_name_and_follows_the_results),
+		cmocka_unit_test(who_found_a_name_comes_after_who_made_it),
+		cmocka_unit_test(an_exchange_misses_either_name),
+		cmocka_unit_test(a_rename_to_the_same_name_changes_nothing),
+		cmocka_unit_test(results_tell_better_than_the_recorder_what_was_replaced),
 		cmocka_unit_test(an_older_access_counts_when_the_newest_overlapped),
 		cmocka_unit_test(reads_of_what_was_always_there_are_free),
 		cmocka_unit_test(slots_are_used_again_and_a_shared_one_is_closed_once),
