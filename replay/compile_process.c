@@ -58,7 +58,8 @@ void compile_record_wake(struct compiler *c, const struct trace_wake *wake)
 	waker = &c->thread[wake->waker];
 	wakee = &c->thread[wake->wakee];
 	/* Who has done nothing yet begins after its creator anyway. */
-	if (waker->lane != PLAN_NONE && wakee->lane != PLAN_NONE && order_woken(c->order, wakee->lane, waker->lane, wake->at_ns))
+	if (waker->lane != PLAN_NONE && wakee->lane != PLAN_NONE &&
+	    order_woken(c->order, wakee->lane, waker->lane, wake->at_ns, c->lane[waker->lane].last_end_ns))
 		c->thread[wake->wakee].waker =
 			(struct waker){.at_ns = wake->at_ns, .end_ns = c->lane[waker->lane].last_end_ns, .lane = waker->lane};
 }
@@ -86,7 +87,7 @@ void compile_after_waker(struct compiler *c)
 	if (w.at_ns <= last_ns) /* it was in a call, which waits in the replay as well */
 		return;
 	if (w.is_child && (w.at_ns - last_ns < SILENT_NS || w.at_ns - last_ns < c->ev->begin_ns - w.at_ns ||
-			   !order_woken(c->order, t->lane, w.lane, w.at_ns)))
+			   !order_woken(c->order, t->lane, w.lane, w.at_ns, w.end_ns)))
 		return;
 	/* What the waker had done before the pause began did not end it. */
 	if (w.end_ns > last_ns)

@@ -33,6 +33,7 @@ static inline struct access *items(struct accesses *list)
 struct after {
 	uint64_t from_ns;
 	uint32_t lane, sequence;
+	uint32_t since; /* the operation that the pause is measured from; no later than sequence */
 };
 
 struct lane {
@@ -257,27 +258,33 @@ void order_concurrent(struct order *o, uint32_t lane)
 	lane_of(o, lane)->concurrent = true;
 }
 
-void order_after(struct order *o, uint32_t lane, uint32_t other, uint32_t sequence, uint64_t from_ns)
+static void add_after(struct order *o, uint32_t lane, struct after after)
 {
 	struct lane *l;
 
-	lane_of(o, other);
+	lane_of(o, after.lane);
 	l = lane_of(o, lane);
 	if (l->afters == AFTERS)
 		memmove(l->after, l->after + 1, --l->afters * sizeof(*l->after));
 	l->after = grow(l->after, &l->afters_room, l->afters + 1, sizeof(*l->after));
-	l->after[l->afters++] = (struct after){.from_ns = from_ns, .lane = other, .sequence = sequence};
+	l->after[l->afters++] = after;
 }
 
-bool order_woken(struct order *o, uint32_t lane, uint32_t other, uint64_t from_ns)
+void order_after(struct order *o, uint32_t lane, uint32_t other, uint32_t sequence, uint64_t from_ns)
 {
-	uint32_t sequence;
+	add_after(o, lane, (struct after){.from_ns = from_ns, .lane = other, .sequence = sequence, .since = sequence});
+}
+
+bool order_woken(struct order *o, uint32_t lane, uint32_t other, uint64_t from_ns, uint64_t since_ns)
+{
+	uint32_t sequence, since;
 
 	if (o->mode != ORDER_RESOURCE || other >= o->lanes || !o->lane[other].end_ns)
 		return false;
 	sequence = newest_before(&o->lane[other], from_ns);
+	since = newest_before(&o->lane[other], since_ns < from_ns ? since_ns : from_ns);
 	if (sequence)
-		order_after(o, lane, other, sequence, from_ns);
+		add_after(o, lane, (struct after){.from_ns = from_ns, .lane = other, .sequence = sequence, .since = since ? since : sequence});
 	return sequence;
 }
 
@@ -288,7 +295,7 @@ static void put_first(struct order *o, const struct after *a)
 		return;
 	o->edge = grow(o->edge, &o->edges_room, o->edges + 1, sizeof(*o->edge));
 	memmove(&o->edge[1], o->edge, o->edges++ * sizeof(*o->edge));
-	o->edge[0] = (struct plan_edge){.lane = a->lane, .sequence = a->sequence};
+	o->edge[0] = (struct plan_edge){.lane = a->lane, .sequence = a->since};
 }
 
 static void come_after(struct order *o, struct lane *l)

@@ -58,8 +58,10 @@ void order_edge(struct order *o, uint32_t lane, uint32_t sequence);
 void order_after(struct order *o, uint32_t lane, uint32_t other, uint32_t sequence, uint64_t from_ns);
 /*
  * The same after what had ended in the other lane at from_ns: a wake-up. Not when threads do not wait for each other; true: it will wait.
- * The newest is the first edge of its operation. */
-bool order_woken(struct order *o, uint32_t lane, uint32_t other, uint64_t from_ns);
+ * The first edge of the woken operation is the newest waker's operation that ended at since_ns, from which its pause is measured: hidden ones
+ * that followed it may have waited for others.
+ */
+bool order_woken(struct order *o, uint32_t lane, uint32_t other, uint64_t from_ns, uint64_t since_ns);
 /* sequence counts from 1 in the lane. Edges are valid until the next call. */
 uint32_t order_end(struct order *o, uint32_t sequence, uint64_t end_ns, const struct plan_edge **edges);
 void order_drop(struct order *o);

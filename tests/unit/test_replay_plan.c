@@ -358,6 +358,32 @@ static void the_waker_is_the_first_edge(void **state)
 	plan_release(&p);
 }
 
+static void a_pause_is_not_measured_from_a_hidden_operation(void **state)
+{
+	const struct trace_record records[] = {
+		THREAD(1),
+		{.type = TRACE_THREAD, .thread = {.id = 2, .tid = 102, .pid = 102, .parent = 1}},
+		FILE_(1, 1, 10),
+		EVENT(1000, 10, 1, MKDIR, .path = 2),                                                   /* lane 0, 1 */
+		EVENT(2000, 10, 2, OPENAT, .path = 1, .file = 1, .result = 3), /* lane 1, 1: then it is silent */
+		EVENT(5000000, 0, 2, EXIT),                                                             /* lane 1, 2: hidden, closes it */
+		EVENT(5000300, 10, 1, RMDIR, .path = 2),                                                /* lane 0, 2: waited for the child */
+	};
+	const struct plan_op *op;
+	struct plan p;
+
+	(void)state;
+	compile(&p, records, sizeof(records) / sizeof(records[0]), names, ORDER_RESOURCE);
+	assert_int_equal(p.lane[1].operations, 2);
+	assert_true(operation(&p, 1, 1)->bits & PLAN_HIDDEN);
+	op = operation(&p, 0, 1);
+	assert_true(op->bits & PLAN_WOKEN);
+	assert_int_equal(p.args[op->offset].woken_ns, 5000300 - 2010);
+	assert_int_equal(edge_to(&p, op, 1), 1);
+	assert_int_equal(p.edge[op->edges].sequence, 2);
+	plan_release(&p);
+}
+
 static void the_starting_state_is_what_results_say(void **state)
 {
 	const struct trace_record records[] = {
@@ -403,6 +429,7 @@ int main(void)
 		cmocka_unit_test(lanes_that_share_no_handle_are_known),
 		cmocka_unit_test(who_waited_for_a_child_goes_on_after_it),
 		cmocka_unit_test(the_waker_is_the_first_edge),
+		cmocka_unit_test(a_pause_is_not_measured_from_a_hidden_operation),
 		cmocka_unit_test(the_starting_state_is_what_results_say),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
