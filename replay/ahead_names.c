@@ -124,6 +124,14 @@ static bool holds(struct compiler *c, const struct ahead_name *n)
 	return !n->or_path || is_there(object_at(c, n->or_path));
 }
 
+/* The name is now as the event found it, as far as is known. */
+static bool fits(struct compiler *c, const struct ahead_name *n)
+{
+	uint32_t object = object_at(c, n->path);
+
+	return (object == OBJECT_UNKNOWN || (object == OBJECT_ABSENT) == (n->need == NEED_NOT_THERE)) && holds(c, n);
+}
+
 enum verdict { GO_ON, OTHER_FIRST, ENOUGH };
 
 /* About a name of the first event, what a later one that overlapped with it says. */
@@ -134,14 +142,15 @@ static enum verdict judge(struct compiler *c, const struct ahead_name *mine, con
 	/* It found the name as it was before the change. */
 	if (overlaps && other->effect == EFFECT_NONE &&
 	    ((mine->effect == EFFECT_MAKES && other->need == NEED_NOT_THERE) || (mine->effect == EFFECT_REMOVES && other->need == NEED_THERE)) &&
-	    holds(c, other))
+	    fits(c, other))
 		return OTHER_FIRST;
 	/* It made the name what the first one found. */
 	if (overlaps &&
 	    ((mine->need == NEED_THERE && other->effect == EFFECT_MAKES) || (mine->need == NEED_NOT_THERE && other->effect == EFFECT_REMOVES)) &&
 	    contradicts(c, mine, other) && holds(c, mine))
 		return OTHER_FIRST;
-	return other->effect == EFFECT_NONE ? GO_ON : ENOUGH;
+	/* Made again, it has been there since. */
+	return other->effect == EFFECT_NONE || other->effect == mine->effect ? GO_ON : ENOUGH;
 }
 
 static enum verdict compare(struct compiler *c, const struct ahead_record *first, const struct ahead_record *other)

@@ -160,8 +160,16 @@ static void an_exchange_misses_either_name(void **state)
 		EVENT(40, 1, 1, RENAMEAT2, .path = 1, .path2 = 2, .flags = RENAME_EXCHANGE, .result = -ENOENT),
 		EVENT(10, 50, 2, RENAME, .path = 1, .path2 = 3, .file = 1),
 	};
+	const struct trace_record between[] = { /* a rename that takes the second away and replaces the first */
+		THREAD(1), THREAD(2), FILE_(1, 1, 0), FILE_(2, 2, 0),
+		EVENT(1, 1, 1, NEWFSTATAT, .path = 1, .file = 1),
+		EVENT(2, 1, 1, NEWFSTATAT, .path = 2, .file = 2),
+		EVENT(10, 10, 2, RENAME, .path = 2, .path2 = 1, .file = 2, .file2 = 1),
+		EVENT(12, 20, 1, RENAMEAT2, .path = 1, .path2 = 2, .flags = RENAME_EXCHANGE, .result = -ENOENT),
+	};
 
 	(void)state;
+	assert_int_equal(WAITS_FOR(between, 2), 1);
 	assert_int_equal(WAITS_FOR(second, 2), 0);
 	assert_int_equal(WAITS_FOR(second, 3), 0);
 	assert_int_equal(WAITS_FOR(first, 2), 1);
