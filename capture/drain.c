@@ -155,6 +155,12 @@ static size_t join(const struct rec_file *file, uint32_t bytes, char text[2 * ST
 	return end - at;
 }
 
+/* A look at a file that a recorded call made could tell no more than a device number that is not the kernel's own. */
+static bool all_told(const struct drain *d, const struct file_sight *sight)
+{
+	return sight->bits & TRACE_FILE_CREATED && !mountinfo_makes_devs(&d->mounts, sight->dev);
+}
+
 uint32_t drain_file(struct drain *d, const struct rec_file *file, uint32_t bytes)
 {
 	struct file_sight sight = {.dev = file->id.dev,
@@ -194,7 +200,7 @@ uint32_t drain_file(struct drain *d, const struct rec_file *file, uint32_t bytes
 	if (!name)
 		return files_see(&d->files, &sight);
 	known = files_find(&d->files, sight.dev, sight.ino, sight.generation);
-	if (!known)
+	if (!known && !all_told(d, &sight))
 		state_complete(&sight, spaces_where(&d->spaces, name->text, where));
 	name->file = files_see(&d->files, &sight);
 	effects_named(d, name->file, name);

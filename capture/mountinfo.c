@@ -130,6 +130,14 @@ bool mountinfo_pseudo_dev(const struct mountinfo *mounts, uint64_t dev)
 	return false;
 }
 
+bool mountinfo_makes_devs(const struct mountinfo *mounts, uint64_t dev)
+{
+	for (size_t i = 0; i < mounts->n; i++)
+		if (mounts->entry[i].dev == dev)
+			return mounts->entry[i].makes_devs;
+	return true;
+}
+
 json_t *mountinfo_json(const struct mountinfo *mounts)
 {
 	json_t *list = json_array();

@@ -23,6 +23,8 @@ int mountinfo_read_of(struct mountinfo *mounts, uint32_t pid);
 const struct mountinfo_entry *mountinfo_of(const struct mountinfo *mounts, const char *path, size_t length);
 /* Is dev known, and a pseudo file system? */
 bool mountinfo_pseudo_dev(const struct mountinfo *mounts, uint64_t dev);
+/* May stat(2) give its files another device number? So it is as well when dev is not known. */
+bool mountinfo_makes_devs(const struct mountinfo *mounts, uint64_t dev);
 /* For the trace's header; the caller's reference. */
 json_t *mountinfo_json(const struct mountinfo *mounts);
 void mountinfo_release(struct mountinfo *mounts);
