@@ -6,10 +6,10 @@
 #include <zstd.h>
 
 /*
- * The columns of events have room for one varint per record of capacity, and the hot path only looks at capacity. It starts small, for
- * there are small traces too. Texts, shapes and definitions look after their room themselves.
+ * The columns of events have room for one varint per record of a full block, so the hot path need not look after it. Memory that is not written
+ * takes none: a small trace costs no more than its own size. Texts, shapes and definitions look after their room themselves.
  */
-enum { FIRST_CAPACITY = 1024, SHAPE_SLOTS = 2 * TRACE_BLOCK_RECORDS };
+enum { SHAPE_SLOTS = 2 * TRACE_BLOCK_RECORDS };
 
 static void put(struct encode *e, enum trace_column column, uint64_t v)
 {
@@ -32,16 +32,18 @@ static int make_room(struct encode_column *c, size_t more)
 	return 0;
 }
 
-static int set_capacity(struct encode *e, uint32_t records)
+static int make_event_columns(struct encode *e)
 {
 	for (unsigned c = 0; c < trace_members[0].column; c++) {
 		struct encode_column *x = &e->column[c];
-		size_t wanted = (records + 2) * (size_t)TRACE_VARINT_MAX, used = (size_t)(x->at - x->data);
 
-		if (trace_column_name(c) && wanted > used && make_room(x, wanted - used))
+		if (!trace_column_name(c))
+			continue;
+		x->room = (TRACE_BLOCK_RECORDS + 2) * (size_t)TRACE_VARINT_MAX;
+		x->data = x->at = malloc(x->room);
+		if (!x->data)
 			return -ENOMEM;
 	}
-	e->capacity = records;
 	return 0;
 }
 
@@ -50,7 +52,7 @@ int encode_init(struct encode *e)
 	*e = (struct encode){.zstd = ZSTD_createCCtx(), .shape_table = calloc(SHAPE_SLOTS, sizeof(uint64_t))};
 	if (!e->zstd || !e->shape_table || predict_init(&e->predict))
 		return -ENOMEM;
-	return set_capacity(e, FIRST_CAPACITY);
+	return make_event_columns(e);
 }
 
 void encode_release(struct encode *e)
@@ -101,17 +103,14 @@ static void end_run(struct encode *e)
 	e->run_length = 0;
 }
 
-/* To be called before anything of the record is put. 0 or -ENOMEM. */
-static inline int count_record(struct encode *e, enum trace_record_type type)
+/* To be called before anything of the record is put. */
+static inline void count_record(struct encode *e, enum trace_record_type type)
 {
-	if (e->records == e->capacity && set_capacity(e, 8 * e->capacity))
-		return -ENOMEM;
 	if (e->run_type != type)
 		end_run(e);
 	e->run_type = type;
 	e->run_length++;
 	e->records++;
-	return 0;
 }
 
 int encode_string(struct encode *e, const char *text, size_t n)
@@ -156,8 +155,7 @@ static uint64_t load_member(const void *record, const struct trace_member *m)
 
 int encode_definition(struct encode *e, enum trace_record_type type, const void *record)
 {
-	if (count_record(e, type))
-		return -ENOMEM;
+	count_record(e, type);
 	for (const struct trace_member *m = trace_members_of(type); m->type == type && m->column; m++) {
 		uint64_t v = load_member(record, m), *before = &e->predict.member[m->column];
 
@@ -347,8 +345,7 @@ int encode_event(struct encode *e, const struct trace_event *v)
 	shape = &p->shape[number];
 	thread = predict_thread(p, v->thread);
 	file = predict_file(p, fields & TRACE_F_FILE ? v->file : 0);
-	if (count_record(e, TRACE_EVENT))
-		return -ENOMEM;
+	count_record(e, TRACE_EVENT);
 	e->events++;
 	put(e, TRACE_COL_SHAPE, (uint64_t)number);
 	mask = put_time(e, v) | put_target(e, v, fields, thread);

@@ -19,7 +19,6 @@ struct encode {
 	struct encode_column column[TRACE_COLUMNS];
 	struct bits_out time, duration, offset;
 	uint32_t records, events, strings;
-	uint32_t capacity; /* records that the columns of events have room for */
 	uint32_t run_type, run_length;
 	uint64_t first_ns, last_ns, lost;
 	char *previous; /* string before, for the shared prefix */
