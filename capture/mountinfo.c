@@ -114,7 +114,7 @@ const struct mountinfo_entry *mountinfo_of(const struct mountinfo *mounts, const
 	for (size_t i = 0; i < mounts->n; i++) {
 		size_t n = mounts->entry[i].path_bytes;
 
-		if (n <= length && n >= best_length && !memcmp(path, mounts->entry[i].path, n) && (n == length || path[n] == '/')) {
+		if (n <= length && n >= best_length && (n == length || path[n] == '/') && !memcmp(path, mounts->entry[i].path, n)) {
 			best = &mounts->entry[i];
 			best_length = n;
 		}

@@ -291,11 +291,16 @@ static uint32_t put_string(void *to, const char *text, size_t n)
 
 	if (before_record(w) || !n)
 		return 0;
-	if (n > TRACE_STRING_MAX || memchr(text, 0, n)) {
-		stick(w, n > TRACE_STRING_MAX ? -ENAMETOOLONG : -EINVAL);
+	if (n > TRACE_STRING_MAX) {
+		stick(w, -ENAMETOOLONG);
 		return 0;
 	}
 	id = strings_intern(&w->strings, text, n, &added);
+	/* One that was there has been looked at before. */
+	if (added && memchr(text, 0, n)) {
+		stick(w, -EINVAL);
+		return 0;
+	}
 	if (!id || (added && encode_string(&w->encode, text, n))) {
 		stick(w, -ENOMEM);
 		return 0;
