@@ -33,7 +33,8 @@ row() { printf '# %-16s %8s %7s  %-22s %s\n' "$@" >&3; }
 
 # Calls and bytes of one run, as strace saw them and as the trace has them. The latter's requests of libaio and io_uring go to $1/requests.
 compare_with_strace() {
-	recorded=$(man -l docs/iorig-syscalls.5 | col -bx | sed -n '/^OPERATIONS/,/^SEE/p' | awk '$2 > 0 { print $1 }' | paste -sd' ')
+	recorded=$(sed -n 's/^\.It Cm \([a-z0-9_]*\) No ([0-9].*/\1/p' docs/iorig-syscalls.5 | paste -sd' ')
+	[ "$(wc -w <<<"$recorded")" -gt 100 ]
 	awk -v recorded="$recorded" -f tests/workloads/strace-counts.awk "$1/strace" | sort >"$1/want"
 	"$IORIG" trace dump "$1/trace" | awk -f tests/workloads/trace-counts.awk | sort >"$1/all"
 	grep -Ev '^requests |^bytes (aio|uring)-' "$1/all" >"$1/got"
