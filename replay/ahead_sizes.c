@@ -67,10 +67,11 @@ uint32_t ahead_find_size(struct ahead *a, struct compiler *c)
 	const struct ahead_record *first = ahead_at(a, 0);
 	const struct trace_event *ev = &first->record.event;
 	uint32_t object = ev->file < c->model.files_room ? c->model.file[ev->file].object : 0;
-	uint64_t size = c->model.object[object].size;
+	uint64_t size = c->model.object[object].size, after_ns; /* what begins after that came after a cut */
 
 	if (!object || !is_doubtful(c, first, size))
 		return 0;
+	after_ns = UINT64_MAX;
 	/* What is in the file at the start is only known from what was seen of it. */
 	if (first->size_kind == SIZE_READ && c->model.object[object].bits & OBJECT_AT_START && !(c->model.object[object].bits & OBJECT_SIZE_SET))
 		return 0;
@@ -81,8 +82,15 @@ uint32_t ahead_find_size(struct ahead *a, struct compiler *c)
 			return 0;
 		if (!r->size_kind || r->record.event.file != ev->file)
 			continue;
-		if (r->record.event.begin_ns < ahead_end(first) && r->record.event.thread != ev->thread && precedes(c, r, first, size))
+		if (r->record.event.begin_ns < ahead_end(first) && r->record.event.begin_ns < after_ns && r->record.event.thread != ev->thread &&
+		    precedes(c, r, first, size))
 			return i;
+		if (first->size_kind != SIZE_READ && appends(c, r)) {
+			/* Where it began, an append may still need one that stands behind it; one that began in the cut file saw the cut. */
+			if (first->size_kind == SIZE_CUT && r->size_from < size && ahead_end(r) < after_ns)
+				after_ns = ahead_end(r);
+			continue;
+		}
 		if (r->size_kind != SIZE_READ && r->size_to > size)
 			return 0; /* from here on others explain what is seen */
 	}

@@ -69,7 +69,7 @@ replay() {
 	# Names that no call has touched are not in the trace, so not in the replay; whatever is there is as the program left it.
 	"$IORIG" trace dump "$of/trace" | grep -oE '(path|path2)="[^"]*"' | sort -u >"$of/told"
 	diff "$of/tree" "$of/tree.got" | sed -n 's/^[<>]/&/p' | while read -r side line; do
-		[ "$side" = '<' ] && ! grep -qF "/${line##* }\"" "$of/told" || echo "$side $line"
+		[ "$side" = '<' ] && ! grep -qF "\"$DATA/${line##* }\"" "$of/told" || echo "$side $line"
 	done >"$of/tree.differences"
 	[ ! -s "$of/tree.differences" ] || { head -20 "$of/tree.differences"; false; }
 }

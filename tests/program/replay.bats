@@ -565,6 +565,30 @@ dependent() {
 	good --order temporal
 }
 
+@test "appends that overlapped a truncation are before or after it as their offsets tell, whatever the order of their ends" {
+	build <<-'EOF'
+		thread 1 tid=10
+		thread 2 tid=11
+		thread 3 tid=12
+		file 1 mode=0100644 bits=created path="/log"
+		1 1 openat file=1 path="/log" flags=O_WRONLY|O_CREAT|O_APPEND mode=0644 bits=created = 3
+		1.1 2 openat file=1 path="/log" flags=O_WRONLY|O_APPEND = 3
+		1.2 3 openat file=1 path="/log" flags=O_WRONLY|O_APPEND = 3
+		2 1 write fd=3 file=1 offset=0 length=100 = 100
+		3+0.004 3 ftruncate fd=3 file=1 length=0 = 0
+		3.001+0.004 1 write fd=3 file=1 offset=150 length=50 = 50
+		3.0005+0.0055 2 write fd=3 file=1 offset=100 length=50 = 50
+		4 1 write fd=3 file=1 offset=0 length=70 = 70
+		5.001+0.001 1 write fd=3 file=1 offset=0 length=30 = 30
+		5.0005+0.0025 2 write fd=3 file=1 offset=70 length=20 = 20
+		5+0.004 3 ftruncate fd=3 file=1 length=0 = 0
+		6 3 fstat fd=3 file=1
+	EOF
+	good
+	[ "$(stat -c %s root/log)" = 30 ]
+	good --timing think
+}
+
 @test "a close that ends after another thread got its number closes the old file" {
 	build <<-'EOF'
 		file 1 mode=0100644 size=100 path="/a"
