@@ -176,27 +176,15 @@ void rewrite_close(struct rewrite *x)
 
 static int copy_record(struct rewrite *x, struct trace_writer *w, struct trace_record *r)
 {
-	int rc;
+	int rc = 0;
 
 	switch (r->type) {
-	case TRACE_FILE:
-		rc = rewrite_file(x, &r->file);
-		return rc ? rc : trace_writer_file(w, &r->file) ? 0 : trace_writer_flush(w);
-	case TRACE_THREAD:
-		rc = rewrite_thread(x, &r->thread);
-		return rc ? rc : trace_writer_thread(w, &r->thread) ? 0 : trace_writer_flush(w);
-	case TRACE_EVENT:
-		rc = rewrite_event(x, &r->event);
-		return rc ? rc : trace_writer_event(w, &r->event);
-	case TRACE_FD: return trace_writer_fd(w, &r->fd);
-	case TRACE_WAKE: return trace_writer_wake(w, &r->wake);
-	case TRACE_RESIDENCY: return trace_writer_residency(w, &r->residency);
-	case TRACE_LOSS: return trace_writer_loss(w, &r->loss);
-	case TRACE_CONTENT: return trace_writer_content(w, &r->content);
-	case TRACE_HOLE: return trace_writer_hole(w, &r->hole);
-	case TRACE_END: return 0;
+	case TRACE_FILE: rc = rewrite_file(x, &r->file); break;
+	case TRACE_THREAD: rc = rewrite_thread(x, &r->thread); break;
+	case TRACE_EVENT: rc = rewrite_event(x, &r->event); break;
+	default: break;
 	}
-	return -EINVAL;
+	return rc ? rc : trace_writer_record(w, r);
 }
 
 static const char *text_of_reader(void *from, uint32_t id)

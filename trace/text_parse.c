@@ -364,21 +364,6 @@ static void add_defaults(struct trace_record *record, uint32_t seen)
 	}
 }
 
-static int write_definition(struct trace_writer *w, const struct trace_record *r)
-{
-	switch (r->type) {
-	case TRACE_FILE: return trace_writer_file(w, &r->file) ? 0 : trace_writer_flush(w);
-	case TRACE_THREAD: return trace_writer_thread(w, &r->thread) ? 0 : trace_writer_flush(w);
-	case TRACE_FD: return trace_writer_fd(w, &r->fd);
-	case TRACE_WAKE: return trace_writer_wake(w, &r->wake);
-	case TRACE_RESIDENCY: return trace_writer_residency(w, &r->residency);
-	case TRACE_LOSS: return trace_writer_loss(w, &r->loss);
-	case TRACE_CONTENT: return trace_writer_content(w, &r->content);
-	case TRACE_HOLE: return trace_writer_hole(w, &r->hole);
-	default: return -EINVAL;
-	}
-}
-
 static bool parse_definition(struct parser *p, enum trace_record_type type, char *at)
 {
 	struct trace_record record;
@@ -396,7 +381,7 @@ static bool parse_definition(struct parser *p, enum trace_record_type type, char
 	if (id && !add_id(p, type == TRACE_FILE ? &p->files : &p->threads, text_word(type), id))
 		return false;
 	add_defaults(&record, seen);
-	p->rc = write_definition(p->writer, &record);
+	p->rc = trace_writer_record(p->writer, &record);
 	return !p->rc;
 }
 

@@ -254,6 +254,8 @@ int trace_writer_residency(struct trace_writer *w, const struct trace_residency 
 int trace_writer_loss(struct trace_writer *w, const struct trace_loss *loss);
 int trace_writer_content(struct trace_writer *w, const struct trace_content *content);
 int trace_writer_hole(struct trace_writer *w, const struct trace_hole *hole);
+/* Any record of them; TRACE_END writes nothing. */
+int trace_writer_record(struct trace_writer *w, const struct trace_record *record);
 /* Ends the current block now, so that all of it reaches the file. */
 int trace_writer_flush(struct trace_writer *w);
 /* In the file, without what is pending. */

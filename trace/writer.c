@@ -439,6 +439,23 @@ int trace_writer_event(struct trace_writer *w, const struct trace_event *event)
 	return put_event(w, &changed);
 }
 
+int trace_writer_record(struct trace_writer *w, const struct trace_record *r)
+{
+	switch (r->type) {
+	case TRACE_FILE: return trace_writer_file(w, &r->file) ? 0 : trace_writer_flush(w);
+	case TRACE_THREAD: return trace_writer_thread(w, &r->thread) ? 0 : trace_writer_flush(w);
+	case TRACE_EVENT: return trace_writer_event(w, &r->event);
+	case TRACE_FD: return trace_writer_fd(w, &r->fd);
+	case TRACE_WAKE: return trace_writer_wake(w, &r->wake);
+	case TRACE_RESIDENCY: return trace_writer_residency(w, &r->residency);
+	case TRACE_LOSS: return trace_writer_loss(w, &r->loss);
+	case TRACE_CONTENT: return trace_writer_content(w, &r->content);
+	case TRACE_HOLE: return trace_writer_hole(w, &r->hole);
+	case TRACE_END: return 0;
+	}
+	return -EINVAL;
+}
+
 int trace_writer_flush(struct trace_writer *w)
 {
 	return w->error ? w->error : stick(w, flush(w));
