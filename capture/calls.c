@@ -3,13 +3,6 @@
 #include "capture/calls.h"
 #include "capture/foreign.h"
 
-#ifndef __NR_cachestat
-#define __NR_cachestat 451
-#endif
-#ifndef __NR_fchmodat2
-#define __NR_fchmodat2 452
-#endif
-
 _Static_assert((int)TRACE_CLASS_COUNT <= CLASS_MAX, "counters have room for every class of operations");
 _Static_assert(__NR_fchmodat2 < CALL_MAX, "the table has room for every system call");
 

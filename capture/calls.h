@@ -1,8 +1,17 @@
 #pragma once
+#include <asm/unistd.h>
 #include <stdint.h>
 
 #include "capture/record.h"
 #include "trace/trace.h"
+
+/* Newer than Debian 12's headers. */
+#ifndef __NR_cachestat
+#define __NR_cachestat 451
+#endif
+#ifndef __NR_fchmodat2
+#define __NR_fchmodat2 452
+#endif
 
 /*
  * The table of system calls (x86-64): which operation of trace/ops.h each is, how the kernel program records it, and where its

@@ -3,13 +3,6 @@
 #include "capture/calls.h"
 #include "capture/foreign.h"
 
-#ifndef __NR_cachestat
-#define __NR_cachestat 451
-#endif
-#ifndef __NR_fchmodat2
-#define __NR_fchmodat2 452
-#endif
-
 #define FROM_ALL FROM_U(0), FROM_U(1), FROM_U(2), FROM_U(3), FROM_U(4), FROM_U(5)
 #define ROW(number, name, native, what, ...) \
 	[number] = {name, {.nr = __NR_##native, .special = FOREIGN_##what, .from = {__VA_ARGS__}}}
