@@ -2,6 +2,16 @@
 #pragma once
 #include "capture/walk.bpf.h"
 
+/* The head of a record that is no event of a call and has no sequence number. */
+static __always_inline void begin_uncounted(struct rec_head *head, __u8 type)
+{
+	head->type = type;
+	head->cpu = bpf_get_smp_processor_id();
+	head->bits = 0;
+	head->seq = 0;
+	head->end_ns = bpf_ktime_get_ns();
+}
+
 /* One call that ended: what its handlers share. */
 struct call {
 	struct task_struct *task;

@@ -193,6 +193,16 @@ static __always_inline bool has_text(__u32 shape)
 	return shape >= SHAPE_OPEN && shape != SHAPE_FORK;
 }
 
+/* The program for that kind of call goes on, and does not come back unless the kernel has none. */
+static __always_inline void leave_to_others(void *ctx, __u32 shape)
+{
+	if (has_text(shape))
+		bpf_tail_call(ctx, &other_programs, PROGRAM_PATH);
+	if (shape >= SHAPE_NEW_DESCRIPTOR && shape <= SHAPE_RECVMSG)
+		bpf_tail_call(ctx, &other_programs, PROGRAM_MANY);
+	bpf_tail_call(ctx, &other_programs, PROGRAM_CALL);
+}
+
 SEC("tp_btf/sys_exit")
 int BPF_PROG(on_sys_exit, struct pt_regs *regs, long ret)
 {
@@ -215,11 +225,7 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long ret)
 		return 0;
 	if (shape == SHAPE_FD || shape == SHAPE_CLOSE || names_descriptor(regs, &cfg.call[nr]))
 		return on_plain_call(task, regs, nr, ret, shape == SHAPE_CLOSE);
-	if (has_text(shape))
-		bpf_tail_call(ctx, &other_programs, PROGRAM_PATH);
-	if (shape >= SHAPE_NEW_DESCRIPTOR && shape <= SHAPE_RECVMSG)
-		bpf_tail_call(ctx, &other_programs, PROGRAM_MANY);
-	bpf_tail_call(ctx, &other_programs, PROGRAM_CALL);
+	leave_to_others(ctx, shape);
 	return 0;
 }
 
@@ -250,11 +256,7 @@ int BPF_PROG(on_foreign_exit, struct pt_regs *regs, long ret)
 	if (shape == SHAPE_IGNORE || shape == SHAPE_FOREIGN)
 		return 0;
 	f->armed = 1;
-	if (has_text(shape))
-		bpf_tail_call(ctx, &other_programs, PROGRAM_PATH);
-	if (shape >= SHAPE_NEW_DESCRIPTOR && shape <= SHAPE_RECVMSG)
-		bpf_tail_call(ctx, &other_programs, PROGRAM_MANY);
-	bpf_tail_call(ctx, &other_programs, PROGRAM_CALL);
+	leave_to_others(ctx, shape);
 	f->armed = 0;
 	return 0;
 }
@@ -304,11 +306,7 @@ static __always_inline void emit_task(__u32 kind, __u32 tid, __u32 pid, __u32 pt
 		__sync_fetch_and_add(&c->tasks_dropped, 1);
 		return;
 	}
-	t->head.type = REC_TASK;
-	t->head.cpu = bpf_get_smp_processor_id();
-	t->head.bits = 0;
-	t->head.seq = 0;
-	t->head.end_ns = bpf_ktime_get_ns();
+	begin_uncounted(&t->head, REC_TASK);
 	t->tid = tid;
 	t->pid = pid;
 	t->parent_tid = ptid;

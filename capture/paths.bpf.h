@@ -122,6 +122,12 @@ static __always_inline __u32 read_text(struct call *c, __u32 used, __u64 address
 	return got & (STRING_MAX - 1);
 }
 
+/* st_dev as programs get it, to the kernel's own number. */
+static __always_inline __u32 kernel_dev(__u64 dev)
+{
+	return (dev >> 8 & 0xfff) << 20 | (dev & 0xff) | (dev >> 12 & 0xfff00);
+}
+
 /* Reads a program's struct stat or statx into the scratch. Returns bits for the record. */
 SEPARATE __u32 copy_stat(__u32 kind, __u64 address)
 {
@@ -164,7 +170,7 @@ SEPARATE __u32 copy_stat(__u32 kind, __u64 address)
 		out->size = x.size[0] | (__u64)x.size[1] << 32;
 		out->mode = x.mode;
 		out->nlink = x.nlink;
-		out->dev = (x.dev >> 8 & 0xfff) << 20 | (x.dev & 0xff) | (x.dev >> 12 & 0xfff00);
+		out->dev = kernel_dev(x.dev);
 	} else {
 		struct {
 			__u64 dev, ino, nlink;
@@ -178,7 +184,7 @@ SEPARATE __u32 copy_stat(__u32 kind, __u64 address)
 		out->size = x.size;
 		out->mode = x.mode;
 		out->nlink = x.nlink;
-		out->dev = (x.dev >> 8 & 0xfff) << 20 | (x.dev & 0xff) | (x.dev >> 12 & 0xfff00);
+		out->dev = kernel_dev(x.dev);
 	}
 	return REC_STAT;
 }

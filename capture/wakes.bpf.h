@@ -81,11 +81,7 @@ int BPF_PROG(on_waking, struct task_struct *wakee)
 		__sync_fetch_and_add(&c->wakes_dropped, 1);
 		return 0;
 	}
-	w->head.type = REC_WAKE;
-	w->head.cpu = bpf_get_smp_processor_id();
-	w->head.bits = 0;
-	w->head.seq = 0;
-	w->head.end_ns = bpf_ktime_get_ns();
+	begin_uncounted(&w->head, REC_WAKE);
 	w->waker_tid = ids;
 	w->waker_pid = ids >> 32;
 	w->wakee_tid = LOAD(wakee, pid);
