@@ -183,9 +183,7 @@ uint32_t drain_file(struct drain *d, const struct rec_file *file, uint32_t bytes
 	if (!cut && !(file->head.bits & REC_DELETED))
 		name = names_resolve(&d->names, d->text[0], length, false);
 	sight.made = file->head.bits & REC_CREATED;
-	if (sight.made)
-		sight.bits |= TRACE_FILE_CREATED;
-	else if (name && name->created)
+	if (sight.made || (name && name->created))
 		sight.bits |= TRACE_FILE_CREATED;
 	if (file->head.bits & REC_LATE)
 		sight.bits |= TRACE_FILE_SIZE_LATE;
