@@ -6,8 +6,8 @@ bats_require_minimum_version 1.5.0
 setup() {
 	cd "$BATS_TEST_DIRNAME/../.."
 	iorig=$PWD/bin/iorig
-	[ "$(id -u)" = 0 ] || skip "recording needs root"
-	[ -r /sys/kernel/btf/vmlinux ] || skip "this kernel has no type information (BTF)"
+	. tests/recorder.bash
+	need_recorder
 	dir=$(mktemp -d /var/tmp/iorig-rates.XXXXXX)
 	trace=$dir/t.iotrace
 }

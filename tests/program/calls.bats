@@ -6,17 +6,13 @@ setup() {
 	cd "$BATS_TEST_DIRNAME/../.."
 	iorig=$PWD/bin/iorig
 	. tests/events.bash
+	. tests/recorder.bash
 	dir=$(mktemp -d /var/tmp/iorig-calls.XXXXXX)
 	trace=$dir/t.iotrace
 }
 
 teardown() {
 	rm -rf "$dir"
-}
-
-need_recorder() {
-	[ "$(id -u)" = 0 ] || skip "recording needs root"
-	[ -r /sys/kernel/btf/vmlinux ] || skip "this kernel has no type information (BTF)"
 }
 
 # compare HELPER LINES: records the helper and compares line by line; it tells at least so many calls.

@@ -6,14 +6,14 @@ setup() {
 	cd "$BATS_TEST_DIRNAME/../.."
 	iorig=$PWD/bin/iorig
 	. tests/events.bash
-	[ "$(id -u)" = 0 ] || skip "recording needs root"
-	[ -r /sys/kernel/btf/vmlinux ] || skip "this kernel has no type information (BTF)"
+	. tests/recorder.bash
+	need_recorder
 	dir=$(mktemp -d /var/tmp/iorig-more.XXXXXX)
 	trace=$dir/t.iotrace
 }
 
 teardown() {
-	for pid in ${started:-}; do kill "$pid" 2>/dev/null || :; done
+	end_started
 	for cgroup in ${cgroups:-}; do rmdir "$cgroup/in" "$cgroup" 2>/dev/null || :; done
 	[ -z "${dir:-}" ] || rm -rf "$dir"
 }

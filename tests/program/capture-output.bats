@@ -6,30 +6,16 @@ setup() {
 	cd "$BATS_TEST_DIRNAME/../.."
 	iorig=$PWD/bin/iorig
 	. tests/events.bash
-	[ "$(id -u)" = 0 ] || skip "recording needs root"
-	[ -r /sys/kernel/btf/vmlinux ] || skip "this kernel has no type information (BTF)"
+	. tests/recorder.bash
+	need_recorder
 	dir=$(mktemp -d /var/tmp/iorig-output.XXXXXX)
 	trace=$dir/t.iotrace
 	started=
 }
 
 teardown() {
-	for pid in ${started:-}; do kill "$pid" 2>/dev/null || :; done
+	end_started
 	[ -z "${dir:-}" ] || rm -rf "$dir"
-}
-
-# Starts a recorder and waits until it records.
-record() {
-	"$iorig" capture "$@" >"$dir/out" 2>"$dir/err" 3>&- &
-	recorder=$!
-	started="$started $recorder"
-	for i in $(seq 600); do
-		! grep -q '^iorig: recording into' "$dir/err" || return 0
-		kill -0 $recorder || break
-		sleep 0.05
-	done
-	cat "$dir/err"
-	return 1
 }
 
 @test "--rotate: every file is a trace of its own, together they hold every event" {

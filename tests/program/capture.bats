@@ -6,30 +6,16 @@ setup() {
 	cd "$BATS_TEST_DIRNAME/../.."
 	iorig=$PWD/bin/iorig
 	. tests/events.bash
-	[ "$(id -u)" = 0 ] || skip "recording needs root"
-	[ -r /sys/kernel/btf/vmlinux ] || skip "this kernel has no type information (BTF)"
+	. tests/recorder.bash
+	need_recorder
 	dir=$(mktemp -d /var/tmp/iorig-capture.XXXXXX)
 	trace=$dir/t.iotrace
 	started=
 }
 
 teardown() {
-	for pid in ${started:-}; do kill "$pid" 2>/dev/null || :; done
+	end_started
 	[ -z "${dir:-}" ] || rm -rf "$dir" "/dev/shm/iorig.$$"
-}
-
-# Starts a recorder and waits until it records.
-record() {
-	"$iorig" capture -o "$trace" "$@" >"$dir/out" 2>"$dir/err" 3>&- &
-	recorder=$!
-	started="$started $recorder"
-	for i in $(seq 600); do
-		! grep -q '^iorig: recording into' "$dir/err" || return 0
-		kill -0 $recorder || break
-		sleep 0.05
-	done
-	cat "$dir/err"
-	return 1
 }
 
 @test "a command's calls are recorded, and the recording ends with its status" {
@@ -90,7 +76,7 @@ SQL
 		>/dev/null 3>&- &
 	started=$!
 	until [ -p "$dir/go" ]; do sleep 0.05; done
-	record -p $started
+	record -o "$trace" -p $started
 	: >"$dir/go"
 	wait ${started%% *}
 	kill -INT $recorder
@@ -142,7 +128,7 @@ SQL
 	generator=$!
 	started=$generator
 	until grep -qs ready "$dir/ready"; do sleep 0.05; done
-	record -p $generator --ring-size 256k
+	record -o "$trace" -p $generator --ring-size 256k
 	kill -STOP $recorder
 	kill -USR1 $generator
 	wait $generator
@@ -198,7 +184,7 @@ SQL
 		setpriv --reuid 65534 --clear-groups cat /etc/group
 	}
 	got() {
-		record "$@"
+		record -o "$trace" "$@"
 		work >/dev/null
 		kill -INT $recorder
 		wait $recorder
@@ -290,7 +276,7 @@ SQL
 	sleep 30 3>&- &
 	sleeper=$!
 	started=$sleeper
-	record
+	record -o "$trace"
 	for i in 1 2 3 4 5 6 7 8; do cat /etc/hostname >/dev/null; sleep 0.3; done
 	kill -9 $recorder
 	wait $recorder || :
