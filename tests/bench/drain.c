@@ -3,7 +3,9 @@
  * rings in memory to a trace file, in turns with the peer, which is the obvious way to store the same records (as they are, 256 KiB pieces, zstd
  * level 1, to a file). Prints CPU ns of this thread for an event, the median of the rounds: everything between ring and file counts, the looks at
  * the file system as well.
- *	drain ROUNDS DIR CMD...  ->  "events bytes_per_event drain_ns cold_ns raw_bytes_per_event raw_ns"
+ *	drain keep TAPE CMD...      records the command
+ *	drain run TAPE ROUNDS DIR   ->  "events bytes_per_event drain_ns cold_ns raw_bytes_per_event raw_ns"
+ *	drain warm TAPE ROUNDS DIR  ->  "events drain_ns least_drain_ns", and nothing else runs: for perf, strace, callgrind --toggle-collect=drain
  * drain_ns: all in one go, as under a load that never lets the drainer sleep. cold_ns: in visits of 10 ms of recorded time, the caches of
  * the processor given to something else between two visits.
  */
@@ -34,7 +36,7 @@ struct tape {
 struct recorded {
 	struct tape *tape;
 	struct recorder recorder; /* rings of memory; nothing behind it */
-	uint64_t start_ns, end_ns, records;
+	uint64_t start_ns, end_ns;
 };
 
 static void *need(void *memory)
@@ -67,7 +69,6 @@ static void keep(const struct rec_head *record, uint32_t bytes, uint32_t cpu, vo
 	memcpy(t->data + t->used + RING_HEAD, record, bytes);
 	t->used += whole;
 	to->end_ns = record->end_ns;
-	to->records++;
 }
 
 static void record(struct recorded *to, char **argv)
@@ -99,11 +100,46 @@ static void record(struct recorded *to, char **argv)
 	clock_sleep_ns(VISIT_NS);
 	rings_drain(&rings, UINT64_MAX, keep, to);
 	to->recorder = (struct recorder){.cpus = recorder.cpus, .pid_max = recorder.pid_max};
-	to->recorder.ring = need(calloc((size_t)recorder.cpus, sizeof(*to->recorder.ring)));
 	rings_release(&rings);
 	recorder_close(&recorder);
 	if (child.status)
 		exit(child.status);
+}
+
+/* A tape's file: struct recorded, and of each CPU how much there is, and all of it. Good for the program that wrote it. */
+static void save(const struct recorded *r, const char *path)
+{
+	FILE *f = need(fopen(path, "w"));
+
+	fwrite(r, sizeof(*r), 1, f);
+	for (int cpu = 0; cpu < r->recorder.cpus; cpu++) {
+		fwrite(&r->tape[cpu].used, sizeof(r->tape[cpu].used), 1, f);
+		fwrite(r->tape[cpu].data, 1, r->tape[cpu].used, f);
+	}
+	if (fclose(f))
+		exit(1);
+}
+
+static void load(struct recorded *r, const char *path)
+{
+	FILE *f = fopen(path, "r");
+
+	if (!f || fread(r, sizeof(*r), 1, f) != 1)
+		exit(2);
+	r->tape = need(calloc((size_t)r->recorder.cpus, sizeof(*r->tape)));
+	r->recorder.ring = need(calloc((size_t)r->recorder.cpus, sizeof(*r->recorder.ring)));
+	for (int cpu = 0; cpu < r->recorder.cpus; cpu++) {
+		struct tape *t = &r->tape[cpu];
+
+		if (fread(&t->used, sizeof(t->used), 1, f) != 1)
+			exit(2);
+		for (t->room = 1; t->room < t->used;)
+			t->room *= 2;
+		t->data = need(malloc(t->room));
+		if (fread(t->data, 1, t->used, f) != t->used)
+			exit(2);
+	}
+	fclose(f);
 }
 
 /* The rings as they would be with all records in them. */
@@ -118,7 +154,7 @@ static void rewind_rings(struct recorded *r)
 		}
 		*ring->consumer = 0;
 		ring->data = r->tape[cpu].data;
-		ring->bytes = r->tape[cpu].room ? r->tape[cpu].room : 1;
+		ring->bytes = r->tape[cpu].room;
 	}
 }
 
@@ -224,28 +260,56 @@ static double median(uint64_t *ns, int rounds, uint64_t events)
 	return (double)ns[rounds / 2] / (double)events;
 }
 
-int main(int argc, char **argv)
+static int run(struct recorded *r, const char *path, int rounds)
 {
-	int rounds = argc > 3 ? atoi(argv[1]) : 0;
 	uint64_t warm[ROUNDS_MAX], cold[ROUNDS_MAX], raw[ROUNDS_MAX], events = 0, raw_bytes = 0;
-	struct recorded r = {0};
-	char path[4096];
 	struct stat st;
 
-	if (rounds < 1 || rounds > ROUNDS_MAX)
-		return 2;
-	mallopt(M_MMAP_THRESHOLD, 32 << 20); /* a recorder pays for its first touch of memory once, not in every round */
-	mallopt(M_TRIM_THRESHOLD, 1 << 30);
-	snprintf(path, sizeof(path), "%s/drained", argv[2]);
-	record(&r, argv + 3);
 	for (int i = 0; i < rounds; i++) {
-		warm[i] = drain(&r, path, 0, &events);
-		raw[i] = drain_raw(&r, path, &raw_bytes);
-		cold[i] = drain(&r, path, VISIT_NS, &events);
+		warm[i] = drain(r, path, 0, &events);
+		raw[i] = drain_raw(r, path, &raw_bytes);
+		cold[i] = drain(r, path, VISIT_NS, &events);
 	}
 	stat(path, &st);
 	printf("%llu %.2f %.1f %.1f %.2f %.1f\n", (unsigned long long)events, (double)st.st_size / (double)events, median(warm, rounds, events),
 	       median(cold, rounds, events), (double)raw_bytes / (double)events, median(raw, rounds, events));
-	unlink(path);
 	return 0;
+}
+
+static int run_warm(struct recorded *r, const char *path, int rounds)
+{
+	uint64_t warm[ROUNDS_MAX], events = 0;
+	double middle;
+
+	for (int i = 0; i < rounds; i++)
+		warm[i] = drain(r, path, 0, &events);
+	middle = median(warm, rounds, events);
+	printf("%llu %.1f %.1f\n", (unsigned long long)events, middle, (double)warm[0] / (double)events);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct recorded r = {0};
+	char path[4096];
+	int rounds, rc = 2;
+
+	mallopt(M_MMAP_THRESHOLD, 32 << 20); /* a recorder pays for its first touch of memory once, not in every round */
+	mallopt(M_TRIM_THRESHOLD, 1 << 30);
+	if (argc > 3 && !strcmp(argv[1], "keep")) {
+		record(&r, argv + 3);
+		save(&r, argv[2]);
+		return 0;
+	}
+	rounds = argc == 5 ? atoi(argv[3]) : 0;
+	if (rounds < 1 || rounds > ROUNDS_MAX)
+		return 2;
+	load(&r, argv[2]);
+	snprintf(path, sizeof(path), "%s/drained", argv[4]);
+	if (!strcmp(argv[1], "run"))
+		rc = run(&r, path, rounds);
+	else if (!strcmp(argv[1], "warm"))
+		rc = run_warm(&r, path, rounds);
+	unlink(path);
+	return rc;
 }

@@ -16,8 +16,9 @@ gcc -O2 -static -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -I. -o "$dir/drain" tests
 printf '%-8s %9s | %8s %8s %8s | %8s %8s | %6s %6s %6s\n' load events B/event ns 'cold ns' 'raw B' 'raw ns' 'size x' 'CPU x' 'cold x'
 for name in git sqlite tar fio; do
 	mkdir "$dir/$name"
-	"$dir/drain" "$rounds" "$dir" env -C "$dir/$name" sh -e "$PWD/tests/bench/mix/$name.sh" | tail -1 | sed "s|^|$name |"
-	rm -rf "${dir:?}/$name"
+	"$dir/drain" keep "$dir/tape" env -C "$dir/$name" sh -e "$PWD/tests/bench/mix/$name.sh" >/dev/null
+	"$dir/drain" run "$dir/tape" "$rounds" "$dir" | sed "s|^|$name |"
+	rm -rf "${dir:?}/$name" "$dir/tape"
 done | awk '
 	function row(name, n, b, ns, cold, rb, raw) {
 		printf "%-8s %9d | %8.2f %8.1f %8.1f | %8.2f %8.1f | %6.2f %6.2f %6.2f\n", name, n, b, ns, cold, rb, raw, b / rb, ns / raw, cold / raw
