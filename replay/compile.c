@@ -475,7 +475,7 @@ static void event(struct compiler *c, const struct trace_event *ev)
 	case KIND_MAP: compile_map_event(c); break;
 	case KIND_PROCESS: compile_process_event(c); break;
 	default:
-		if (ev->op == TRACE_OP_IO_URING_ENTER)
+		if (ev->op == TRACE_OP_IO_URING_ENTER || ev->op == TRACE_OP_IO_GETEVENTS || ev->op == TRACE_OP_IO_PGETEVENTS)
 			compile_ring_waited(c);
 		if (replay_ops[ev->op].how == REPLAY_BOOKS)
 			compile_books(c);

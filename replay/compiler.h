@@ -12,7 +12,7 @@ struct build_lane {
 	uint64_t first_event;
 	uint32_t n, room;
 	uint64_t last_end_ns;
-	struct ring_waits *waits; /* of an io_uring; NULL: none yet */
+	struct ring_waits *waits; /* of a ring; NULL: none yet */
 };
 
 /* Who ended a thread's pause: it goes on after what that one had done. */
@@ -107,7 +107,7 @@ uint32_t compile_lane(struct compiler *c);
 
 /* The key in c->rings of the ring of the current event, which need not have come via it itself. */
 uint64_t compile_ring_key(const struct compiler *c, uint8_t via);
-/* The current event is an io_uring_enter: when it waited for completions, that is noted. */
+/* The current event is an io_uring_enter or an io_getevents: when it waited for completions, that is noted. */
 void compile_ring_waited(struct compiler *c);
 /* When the last such wait in the ring of this lane ended that was over at begin_ns; 0: there was none; begin_ns: that is not known any more. */
 uint64_t compile_waited_before(const struct build_lane *b, uint64_t begin_ns);

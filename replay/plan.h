@@ -50,11 +50,14 @@ struct plan_args {
 	uint64_t think_ns, recorded_ns;
 	uint64_t woken_ns; /* PLAN_WOKEN: the pause since what it waits for had ended */
 	uint64_t begin_ns; /* of a ring's request, since the start of the recording: the order of handing in */
-	uint64_t waited_ns; /* of a request to an io_uring: when the program had last waited in it for completions; 0: never */
+	uint64_t waited_ns; /* of a ring's request: up to then its program had seen what was complete when it handed it in; 0: not known */
 	uint32_t path, path2;
 	uint32_t mode, handle2;
 	uint32_t request; /* of a ring's request: its enum trace_event_bits */
 };
+
+/* In waited_ns: and one request more that was complete later (io_getevents began then, and asked for one at least). */
+#define PLAN_WAITED_FOR_ONE (1ULL << 63)
 
 /* Wait until lane has completed its first `sequence` operations. */
 struct plan_edge {

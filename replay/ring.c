@@ -190,6 +190,8 @@ static void raise_between_waits(struct ring *r, uint32_t first, uint32_t end, ui
  * until its queue is full by its own count, and so keeps more under way than it would if it had waited for each of those completions. What it had
  * seen is known where it waited in the kernel. In between it had seen at least that much, and is taken to have had no more room than the kernel
  * ever had under way between these two waits. Of a program that never waits there (it polls) nothing is known, and it is taken to see all at once.
+ * A request to libaio ends when the program takes it. What it had seen is known, but not whether it would have waited for all of that: where it
+ * asked for one, it would have gone on with one.
  */
 static void raise_limits(struct ring *r)
 {
@@ -201,13 +203,13 @@ static void raise_limits(struct ring *r)
 	if (one_by_one(r->lane) || !r->steps || !waited_before(r, r->steps - 1))
 		return;
 	for (uint32_t first = 0, end; first < r->steps; first = end) {
-		uint64_t waited = waited_before(r, first);
+		uint64_t waited = waited_before(r, first), until_ns = waited & ~PLAN_WAITED_FOR_ONE;
 
 		for (end = first + 1; end < r->steps && waited_before(r, end) == waited;)
 			end++;
-		for (; more && end_of(args_of(r->lane, op)) <= waited; more = next_op(&c, &op))
+		for (; more && end_of(args_of(r->lane, op)) <= until_ns; more = next_op(&c, &op))
 			seen++;
-		raise_between_waits(r, first, end, seen);
+		raise_between_waits(r, first, end, waited & PLAN_WAITED_FOR_ONE ? seen + 1 : seen);
 	}
 }
 

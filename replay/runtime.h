@@ -59,6 +59,7 @@ struct lane {
 	struct lane_stats *stats;
 	uint64_t begin_tick;   /* the run's start, or when its creator created it */
 	uint64_t bin_end_tick; /* of the statistics' time bin */
+	uint64_t end_ns;       /* its last operation was over */
 	struct ring *ring; /* NULL: a thread of the recording */
 	struct methods methods;
 	struct io_uring *uring; /* --engine uring: of a thread */

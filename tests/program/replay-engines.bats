@@ -137,7 +137,7 @@ reads_seen_late() {
 }
 
 handed_in_beside_others() { # requests of again.iotrace
-	"$iorig" trace dump again.iotrace | awk '/via=uring/ { split($1, t, "+"); printf "%.9f %.9f\n", t[1], t[1] + t[2] }' | LC_ALL=C sort |
+	"$iorig" trace dump again.iotrace | awk '/via=(uring|aio)/ { split($1, t, "+"); printf "%.9f %.9f\n", t[1], t[1] + t[2] }' | LC_ALL=C sort |
 		awk '$1 < end { n++ } $2 > end { end = $2 } END { print n + 0 }'
 }
 
@@ -153,6 +153,36 @@ handed_in_beside_others() { # requests of again.iotrace
 		COMMAND="$iorig capture -o again.iotrace --" good
 		[ "$(handed_in_beside_others)" -le 3 ]
 	done
+}
+
+# 25 times eight reads handed in one by one, the first a long one, all taken by one io_getevents that asked for so many at least.
+reads_taken_together() { # LEAST
+	local i j t length
+	{
+		echo 'thread 1 tid=10'
+		echo 'file 1 ino=1 mode=0100644 size=8388608 path="/a"'
+		echo '0.5 1 openat path="/a" file=1 flags=O_RDWR|O_DIRECT = 3'
+		for i in $(seq 100 124); do
+			length=4194304
+			for j in $(seq 1 8); do
+				t=0.00$((9 - j))0000
+				echo "$i.00$j+$t 1 pread64 fd=3 file=1 offset=$(((i * 8 + j) % 400 * 4096)) length=$length via=aio ring=1"
+				length=4096
+			done
+			echo "$i.0085+0.0005 1 io_getevents length=32 arg=$1 ring=1 = 8"
+		done
+	} | build
+}
+
+@test "who asked libaio for one completion and got eight goes on with one, who asked for eight waits for them" {
+	need_recorder
+	reads_taken_together 8
+	COMMAND="$iorig capture -o again.iotrace --" good
+	[ "$(handed_in_beside_others)" -le 175 ]
+	reads_taken_together 1
+	COMMAND="$iorig capture -o again.iotrace --" good
+	[ "$(handed_in_beside_others)" -gt 176 ]
+	[ "$(jq '.engine.rings[0].depth' run/run.json)" = 8 ]
 }
 
 @test "a ring and a thread wait for each other's operations" {
