@@ -11,6 +11,7 @@
 #include "capture/spaces.h"
 #include "lib/cleanup.h"
 #include "lib/clock.h"
+#include "lib/json.h"
 
 /* The first line of a small file, without its newline. False: cannot be read. */
 static bool read_line(const char *path, char *text, size_t room)
@@ -28,7 +29,7 @@ static void add_line(json_t *to, const char *key, const char *path)
 	char text[256];
 
 	if (read_line(path, text, sizeof(text)))
-		json_object_set_new(to, key, json_string(text));
+		json_object_set_new(to, key, json_any_text(text));
 }
 
 static json_t *sysctls(void)
@@ -180,7 +181,7 @@ static json_t *filters(const struct config *c)
 	if (c->filters & FILTER_COMM) {
 		json_object_set_new(all, "comm", list = json_array());
 		for (uint32_t i = 0; i < c->comm_count; i++)
-			json_array_append_new(list, json_string(c->comm[i]));
+			json_array_append_new(list, json_any_text(c->comm[i]));
 	}
 	if (c->filters & FILTER_UID) {
 		json_object_set_new(all, "uid", list = json_array());
@@ -212,7 +213,7 @@ json_t *header_make(const struct config *config, const char *const command[], ui
 	uname(&uts);
 	sysinfo(&info);
 	json_object_set_new(header, "recorder", json_string("iorig " IORIG_VERSION));
-	json_object_set_new(header, "hostname", json_string(uts.nodename));
+	json_object_set_new(header, "hostname", json_any_text(uts.nodename));
 	json_object_set_new(header, "kernel", json_string(uts.release));
 	json_object_set_new(header, "machine", json_string(uts.machine));
 	json_object_set_new(header, "cpus", json_integer(sysconf(_SC_NPROCESSORS_ONLN)));
@@ -228,7 +229,7 @@ json_t *header_make(const struct config *config, const char *const command[], ui
 	if (command && command[0]) {
 		json_object_set_new(header, "command", words = json_array());
 		for (size_t i = 0; command[i]; i++)
-			json_array_append_new(words, json_stringn_nocheck(command[i], strlen(command[i])));
+			json_array_append_new(words, json_any_text(command[i]));
 	}
 	json_object_set_new(header, "filters", filters(config));
 	json_object_set_new(header, "latency", json_boolean(!config->no_latency));

@@ -5,6 +5,7 @@
 
 #include "capture/mountinfo.h"
 #include "lib/cleanup.h"
+#include "lib/json.h"
 
 /* The same set that the kernel program knows by magic number. */
 static const char *const pseudo_types[] = {
@@ -149,8 +150,9 @@ json_t *mountinfo_json(const struct mountinfo *mounts)
 		if (m->pseudo)
 			continue;
 		snprintf(dev, sizeof(dev), "%u:%u", (unsigned)(m->dev >> 20), (unsigned)(m->dev & 0xfffff));
-		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "path", m->path, "type", m->type, "dev",
-						      dev, "root", m->root, "source", m->source, "options", m->options));
+		json_array_append_new(list, json_pack("{s:o, s:o, s:s, s:o, s:o, s:o}", "path", json_any_text(m->path), "type",
+						      json_any_text(m->type), "dev", dev, "root", json_any_text(m->root), "source",
+						      json_any_text(m->source), "options", json_any_text(m->options)));
 	}
 	return list;
 }

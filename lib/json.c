@@ -94,6 +94,24 @@ bool json_flag(const json_t *object, const char *key, bool otherwise)
 	return json_is_boolean(v) ? json_is_true(v) : otherwise;
 }
 
+json_t *json_any_text(const char *text)
+{
+	json_t *value = json_string(text);
+	_cleanup_free_ char *plain = value ? NULL : malloc(4 * strlen(text) + 1);
+	char *to = plain;
+
+	if (!plain)
+		return value;
+	for (; *text; text++) {
+		if (*text & 0x80)
+			to += sprintf(to, "\\x%02x", (unsigned char)*text);
+		else
+			*to++ = *text;
+	}
+	*to = 0;
+	return json_string(plain);
+}
+
 char *json_canonical(const json_t *value)
 {
 	return json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));

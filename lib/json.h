@@ -24,6 +24,12 @@ double json_number(const json_t *object, const char *key, double otherwise);
 int64_t json_int(const json_t *object, const char *key, int64_t otherwise);
 bool json_flag(const json_t *object, const char *key, bool otherwise);
 
+/*
+ * The text as a JSON string, which has to be UTF-8: of a text that is none (a file's name may be any bytes) the bytes from 0x80 up become
+ * \xNN. NULL only when out of memory.
+ */
+json_t *json_any_text(const char *text);
+
 /* Compact text with sorted keys, for hashing and for journal lines. The caller frees it. */
 char *json_canonical(const json_t *value);
 

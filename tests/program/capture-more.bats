@@ -359,6 +359,17 @@ recorded() { # OPTION... -- COMMAND
 	[ "$(jq '.besides_calls.invisible | length' "$dir/header")" = 4 ]
 }
 
+@test "names that are no UTF-8: of a command, of a mount; all of them are told" {
+	mkdir "$dir/"$'m\xff'
+	mount -t tmpfs none "$dir/"$'m\xff'
+	run timeout 60 "$iorig" capture -o "$trace" -c $'t\xfe' -- true $'a\xffb' 'ö'
+	umount "$dir/"$'m\xff'
+	[ "$status" = 0 ] || { echo "$output"; false; }
+	told=$("$iorig" trace info --json "$trace" | jq -c --arg d "$dir" '.header | [.command[1:3], .filters.comm, [.mounts[].path | select(startswith($d))]]')
+	echo "$told"
+	[ "$told" = '[["a\\xffb","ö"],["t\\xfe"],["'"$dir"'/m\\xff"]]' ]
+}
+
 @test "overlayfs gives no generations: a number that is used again is another file all the same" {
 	mkdir "$dir/lower" "$dir/upper" "$dir/work" "$dir/m"
 	run -0 in_mounts "mount -t overlay none -o lowerdir=$dir/lower,upperdir=$dir/upper,workdir=$dir/work $dir/m

@@ -125,6 +125,20 @@ static void a_full_disk_is_an_error_and_leaves_no_file(void **state)
 	assert_int_equal(access(in_dir("full"), F_OK), -1);
 }
 
+static void a_text_that_is_no_utf8_is_json_too(void **state)
+{
+	static const char *const texts[][2] = {
+		{"", ""}, {"/srv/gr\xc3\xbcn", "/srv/gr\xc3\xbcn"}, {"a\xff" "b", "a\\xffb"}, {"\xc3\xbc\xc0\x80", "\\xc3\\xbc\\xc0\\x80"}, {"\n", "\n"}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		json_t *value = json_any_text(texts[i][0]);
+
+		assert_string_equal(json_string_value(value), texts[i][1]);
+		json_decref(value);
+	}
+}
+
 static void json_errors_are_one_line(void **state)
 {
 	char *why = NULL;
@@ -177,6 +191,7 @@ int main(void)
 		cmocka_unit_test(a_committed_file_is_whole_and_an_abandoned_one_absent),
 		cmocka_unit_test(a_full_disk_is_an_error_and_leaves_no_file),
 		cmocka_unit_test(json_errors_are_one_line),
+		cmocka_unit_test(a_text_that_is_no_utf8_is_json_too),
 		cmocka_unit_test(programs_run_with_output_status_and_time_limit),
 	};
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);
