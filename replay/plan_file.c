@@ -223,6 +223,19 @@ static void forget_pointers(struct plan *p)
 	p->lane = NULL;
 }
 
+/* What follows the head, up to the end of the file: lengths of arrays stand in there, too, so it is checked before it is taken. */
+static bool rest_is_good(FILE *f, XXH3_state_t *hash, uint64_t wanted)
+{
+	char block[16384];
+	long at = ftell(f);
+	size_t n;
+
+	XXH3_64bits_reset(hash);
+	while ((n = fread(block, 1, sizeof(block), f)) > 0)
+		XXH3_64bits_update(hash, block, n);
+	return at >= 0 && !ferror(f) && !fseek(f, at, SEEK_SET) && XXH3_64bits_digest(hash) == wanted;
+}
+
 int plan_file_load(struct plan *p, const char *key, int folder_fd)
 {
 	struct meta_head *head = calloc(1, sizeof(*head));
@@ -233,15 +246,15 @@ int plan_file_load(struct plan *p, const char *key, int folder_fd)
 	*p = (struct plan){.spool_op.fd = -1, .spool_event.fd = -1, .spool_args.fd = -1, .spool_edge.fd = -1};
 	s.f = fd < 0 ? NULL : fdopen(fd, "r");
 	if (!head || !s.hash || !s.f || fread(head, sizeof(*head), 1, s.f) != 1 || memcmp(head->magic, MAGIC, sizeof(MAGIC)) ||
-	    head->head_hash != XXH3_64bits(head, offsetof(struct meta_head, head_hash)) || strncmp(head->key, key, sizeof(head->key)))
+	    head->head_hash != XXH3_64bits(head, offsetof(struct meta_head, head_hash)) || strncmp(head->key, key, sizeof(head->key)) ||
+	    !rest_is_good(s.f, s.hash, head->rest_hash))
 		goto out;
-	XXH3_64bits_reset(s.hash);
 	*p = head->plan;
 	forget_pointers(p);
 	rc = load_parts(p, head, folder_fd);
 	if (!rc)
 		pass_rest(&s, p);
-	if (!rc && (s.failed || XXH3_64bits_digest(s.hash) != head->rest_hash))
+	if (!rc && (s.failed || fgetc(s.f) != EOF))
 		rc = -EBADMSG;
 	if (!p->lane)
 		p->lanes = 0;
