@@ -52,12 +52,13 @@ static json_t *find_step(const json_t *steps, json_int_t id, size_t *at)
 static void take_line(struct undo *u, const char *line)
 {
 	_cleanup_json_ json_t *entry = json_loads(line, 0, NULL);
+	json_int_t id = json_int(entry, "id", 0);
 	size_t at;
 
 	if (!json_is_object(entry))
 		return;
-	if (json_int(entry, "id", 0) >= u->next_id)
-		u->next_id = json_int(entry, "id", 0) + 1;
+	if (id >= u->next_id && id < INT64_MAX)
+		u->next_id = id + 1;
 	if (json_text(entry, "undo", NULL))
 		json_array_append(u->steps, entry);
 	else if (find_step(u->steps, json_int(entry, "done", 0), &at))

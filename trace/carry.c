@@ -128,20 +128,6 @@ static uint32_t describe(struct carry *c, uint32_t file, uint32_t flags, int64_t
 	return ++c->descriptions;
 }
 
-/* A new process has its parent's descriptors, whatever another one of that number had. */
-static void fork_process(struct carry *c, uint32_t from_pid, uint32_t to_pid)
-{
-	struct carry_process *to = process(c, to_pid), *from = carry_process(c, from_pid);
-
-	if (!to)
-		return;
-	memset(to->fd, 0, to->room * sizeof(*to->fd));
-	if (!from || !from->room || !grow(c, &to->fd, &to->room, from->room - 1, sizeof(*to->fd)))
-		return;
-	memcpy(to->fd, from->fd, from->room * sizeof(*to->fd));
-	to->directory = from->directory;
-}
-
 static void close_fds(struct carry *c, uint32_t pid, uint32_t first, uint32_t last, bool only_cloexec)
 {
 	struct carry_process *p = carry_process(c, pid);
@@ -149,6 +135,20 @@ static void close_fds(struct carry *c, uint32_t pid, uint32_t first, uint32_t la
 	for (uint32_t fd = first; p && fd < p->room && fd <= last; fd++)
 		if (!only_cloexec || p->fd[fd].cloexec)
 			p->fd[fd] = (struct carry_fd){0};
+}
+
+/* A new process has its parent's descriptors, whatever another one of that number had. */
+static void fork_process(struct carry *c, uint32_t from_pid, uint32_t to_pid)
+{
+	struct carry_process *to = process(c, to_pid), *from = carry_process(c, from_pid);
+
+	if (!to)
+		return;
+	close_fds(c, to_pid, 0, UINT32_MAX, false);
+	if (!from || !from->room || !grow(c, &to->fd, &to->room, from->room - 1, sizeof(*to->fd)))
+		return;
+	memcpy(to->fd, from->fd, from->room * sizeof(*to->fd));
+	to->directory = from->directory;
 }
 
 /* ---- files and their names ---- */
