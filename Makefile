@@ -1,12 +1,12 @@
 # iorig: one non-recursive Makefile. `make help` lists the targets.
 #
 # VARIANT=release (default), sanitize (ASan + UBSan) or tsan (ThreadSanitizer); the latter two are dynamic, each with its own build
-# directory and program bin/iorig-VARIANT.
+# directory and program bin/iorig-VARIANT. VARIANT=fuzz is what `make fuzz` builds.
 
 VARIANT ?= release
 VERSION := 0.1
-CC      := gcc
 CLANG   ?= clang
+CC      := $(if $(filter fuzz,$(VARIANT)),$(CLANG),gcc)
 PREFIX  ?= /usr/local
 B       := build/$(VARIANT)
 
@@ -19,6 +19,8 @@ LDFLAGS_sanitize := -fsanitize=address,undefined
 # Fences are unknown to ThreadSanitizer; the only ones (replay/wait.c) order a store and a load, and publish nothing.
 CFLAGS_tsan := -O1 -fsanitize=thread -fno-omit-frame-pointer -Wno-tsan
 LDFLAGS_tsan := -fsanitize=thread
+CFLAGS_fuzz := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+LDFLAGS_fuzz := -fsanitize=fuzzer,address,undefined
 PROGRAM_release := bin/iorig
 PROGRAM_tsan := bin/iorig-tsan
 PROGRAM_sanitize := bin/iorig-sanitize
@@ -38,7 +40,7 @@ HELPERS := $(patsubst tests/helpers/%.c,build/helpers/%,$(wildcard tests/helpers
 UNITS   := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/*.c))
 
 .DEFAULT_GOAL := all
-.PHONY: all help deps demo test test-long bench fuzz lint install clean units
+.PHONY: all help deps demo test test-long bench fuzz fuzzers lint install clean units
 .DELETE_ON_ERROR:
 
 all: $(PROGRAM) ## build bin/iorig, the one static program
@@ -96,14 +98,15 @@ test-long: ## fuzzers, kill loops, every box test
 bench: ## ratios against peers, measured in the same run
 	sh tests/bench/run.sh
 
-# libFuzzer targets, one program each in build/fuzz/; tests/long/fuzz.bats runs them. Clang, with the sources under ASan and UBSan.
-FUZZERS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-fuzz: $(FUZZERS) ## build the fuzz targets (build/fuzz/NAME CORPUS-FOLDER runs one)
-build/fuzz/%: tests/fuzz/%.c tests/fuzz/fuzz.h $(wildcard trace/*.[ch] lib/*.[ch])
-	@mkdir -p $(@D)
+# libFuzzer targets, one program each in build/fuzz/, which are VARIANT=fuzz: Clang, with all sources under ASan and UBSan.
+fuzz: ## build the fuzz targets; tests/long/fuzz.bats runs them
+	@$(MAKE) -s VARIANT=fuzz fuzzers
+
+FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
+fuzzers: $(FUZZERS)
+$(B)/fuzz_%: tests/fuzz/fuzz_%.c $(B)/libiorig.a
 	@echo "FUZZ $@"
-	@$(CLANG) -std=gnu11 -g -O1 -I. -D_GNU_SOURCE -DIORIG_VERSION='"$(VERSION)"' -fsanitize=fuzzer,address,undefined \
-		-fno-sanitize-recover=undefined -o $@ $< $(filter-out %.bpf.c,$(wildcard trace/*.c lib/*.c)) $(LIBS)
+	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(B)/libiorig.a $(LIBS)
 
 lint: ## shellcheck, cppcheck, mandoc, duplicate code
 	sh tests/lint.sh
