@@ -46,6 +46,22 @@ struct {
 	__array(values, struct inner_ring);
 } rings SEC(".maps");
 
+/* One size for all, and no BPF_F_INNER_MAP: so look-ups in it are no helper calls. */
+struct inner_small_ring {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct rec_small));
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__array(values, struct inner_small_ring);
+} small_rings SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);

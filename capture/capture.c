@@ -422,8 +422,8 @@ static int capture(const struct command *cmd, int argc, char **argv)
 	}
 	if (!opt.out)
 		return fail(EXIT_USAGE, "capture needs -o FILE, the trace to write");
-	if (opt.ring_bytes < 4096 || opt.ring_bytes > 1 << 30 || (opt.ring_bytes & (opt.ring_bytes - 1)))
-		return fail(EXIT_USAGE, "--ring-size must be a power of two from 4k to 1G");
+	if (opt.ring_bytes < 8192 || opt.ring_bytes > 1 << 30 || (opt.ring_bytes & (opt.ring_bytes - 1)))
+		return fail(EXIT_USAGE, "--ring-size must be a power of two from 8k to 1G");
 	if (opt.mmap_faults && opt.no_latency)
 		return fail(EXIT_USAGE, "--mmap-faults needs the begin of calls, to tell what they read from what mappings read: it does not go with --no-latency");
 	r.out.path = opt.out;

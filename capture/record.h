@@ -139,6 +139,7 @@ struct config {
 	__u32 self_pid;	  /* the recorder: never recorded */
 	__u32 test_pid;	  /* its self-test: its files are not announced */
 	__u32 slot_mask;  /* entries of the slots map - 1 */
+	__u32 small_mask; /* records that a ring of small ones has - 1 */
 	__u32 pid_max;
 	__u32 filters;	  /* enum filter_kind: all of them must hold, any entry of one is enough */
 	__u32 comm_count, uid_count, cgroup_count, dev_count, hidden_count;
@@ -165,11 +166,15 @@ struct class_counters { /* what was seen is either emitted, filtered or dropped 
 	__u64 seen, emitted, filtered, dropped;
 };
 
-/* One a CPU, read by the drainer through a mapping. */
+/* One a CPU, read by the drainer through a mapping. What is written at every call is in a cache line or two. */
 struct counters {
 	__u64 events; /* sequence numbers handed out: one for every event that was tried to be written */
+	__u64 small_written; /* records that were put into the ring of small ones; see capture/plain.bpf.h */
+	__u64 unpaired; /* recorded, but without a begin */
+	__u64 reserved1[5];
+	__u64 small_read; /* how many of them the drainer has taken: it is the one who writes this */
+	__u64 reserved2[7];
 	struct class_counters class[CLASS_MAX];
-	__u64 unpaired;		   /* recorded, but without a begin */
 	__u64 string_faults;	   /* a path that could not be read */
 	__u64 truncated;	   /* a path that was longer than can be read */
 	__u64 definitions_dropped; /* announced again later */
@@ -180,7 +185,7 @@ struct counters {
 	__u64 wakes;		   /* wake-ups between recorded threads, written */
 	__u64 wakes_dropped;
 	__u64 faults_unresolved;   /* page faults whose mapping could not be looked up: somebody was changing the address space */
-	__u64 reserved[116];
+	__u64 reserved3[102];
 };
 
 #define TRACKED_PAGE 4096

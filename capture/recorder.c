@@ -86,9 +86,10 @@ static size_t whole_pages(size_t bytes)
 	return (bytes + page - 1) / page * page;
 }
 
-int recorder_cover(struct recorder *r)
+/* Makes rings for processors that have none. How many, or -errno. */
+static int open_rings(struct recorder *r)
 {
-	int outer = bpf_object__find_map_fd_by_name(r->object, "rings"), made = 0;
+	int made = 0;
 
 	ring_processors(r->on, r->cpus);
 	for (int cpu = 0; cpu < r->cpus; cpu++) {
@@ -97,15 +98,30 @@ int recorder_cover(struct recorder *r)
 		if (!r->on[cpu] || r->ring[cpu].data)
 			continue;
 		rc = ring_open(&r->ring[cpu], r->ring_bytes);
-		if (!rc && bpf_map_update_elem(outer, &cpu, &r->ring[cpu].fd, BPF_ANY)) {
-			rc = -errno;
-			ring_release(&r->ring[cpu]);
-		}
 		if (rc)
 			return rc;
 		made++;
 	}
 	return made;
+}
+
+/* The kernel side is shown all rings that there are. */
+static int show_rings(struct recorder *r)
+{
+	int any = bpf_object__find_map_fd_by_name(r->object, "rings"), small = bpf_object__find_map_fd_by_name(r->object, "small_rings");
+
+	for (int cpu = 0; cpu < r->cpus; cpu++)
+		if (r->ring[cpu].data && (bpf_map_update_elem(any, &cpu, &r->ring[cpu].fd, BPF_ANY) ||
+					  bpf_map_update_elem(small, &cpu, &r->ring[cpu].small_fd, BPF_ANY)))
+			return -errno;
+	return 0;
+}
+
+int recorder_cover(struct recorder *r)
+{
+	int made = open_rings(r), rc = made > 0 ? show_rings(r) : 0;
+
+	return rc ? rc : made;
 }
 
 static int make_rings(struct recorder *r, char why[RECORDER_WHY])
@@ -114,12 +130,25 @@ static int make_rings(struct recorder *r, char why[RECORDER_WHY])
 
 	r->ring = calloc((size_t)r->cpus, sizeof(*r->ring));
 	r->on = calloc((size_t)r->cpus, 1);
-	rc = r->ring && r->on ? recorder_cover(r) : -ENOMEM;
+	rc = r->ring && r->on ? open_rings(r) : -ENOMEM;
 	if (rc >= 0)
 		return 0;
+	if (rc == -EPERM)
+		return because(why, rc, "%s", able_why_not() ? able_why_not() : "the kernel refuses BPF maps: Operation not permitted");
 	processors = r->on ? ring_processors(r->on, r->cpus) : r->cpus;
 	return because(why, rc, "cannot have %d rings of %llu KiB, %llu MiB together: %s; give a smaller --ring-size", processors,
 		       (unsigned long long)r->ring_bytes >> 10, (unsigned long long)processors * r->ring_bytes >> 20, strerror(-rc));
+}
+
+/* The kernel can look into rings of small records without a call, for they are all like the one that the program is loaded with. */
+static int set_small_rings(struct recorder *r)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(r->object, "small_rings");
+
+	for (int cpu = 0; map && cpu < r->cpus; cpu++)
+		if (r->ring[cpu].data)
+			return bpf_map__set_inner_map_fd(map, r->ring[cpu].small_fd);
+	return -ENOENT;
 }
 
 static void skip(struct bpf_object *object, const char *program)
@@ -245,6 +274,7 @@ static void fit_machine(struct recorder *r, struct config *config)
 	r->pid_max = read_pid_max();
 	config->pid_max = r->pid_max;
 	config->self_pid = (uint32_t)getpid();
+	config->small_mask = ring_small_count(r->ring_bytes) - 1;
 	config->slot_mask = power_of_two(r->pid_max, 1u << 17) - 1;
 	calls_configure(config);
 	btrfs_configure(config);
@@ -261,12 +291,16 @@ int recorder_open(struct recorder *r, struct config *config, uint64_t ring_bytes
 	int rc;
 
 	memset(r, 0, sizeof(*r));
+	r->ring_bytes = ring_bytes;
 	libbpf_set_print(remember);
 	if (!recorder_has_types())
 		return because(why, -EOPNOTSUPP, "this kernel has no type information (/sys/kernel/btf/vmlinux); it needs CONFIG_DEBUG_INFO_BTF");
 	fit_machine(r, config);
 	if (r->cpus < 1)
 		return because(why, -EINVAL, "cannot tell the number of processors");
+	rc = make_rings(r, why);
+	if (rc)
+		return rc;
 	r->modern = kernel_is_modern();
 	r->object = open_program(r->modern);
 	if (!r->object)
@@ -274,7 +308,8 @@ int recorder_open(struct recorder *r, struct config *config, uint64_t ring_bytes
 	prepare_uring(r, config);
 	rodata = bpf_object__find_map_by_name(r->object, ".rodata.config");
 	if (!rodata || bpf_map__set_initial_value(rodata, config, sizeof(*config)) ||
-	    set_size(r->object, "rings", (uint32_t)r->cpus) || set_size(r->object, "counters", (uint32_t)r->cpus) ||
+	    set_size(r->object, "rings", (uint32_t)r->cpus) || set_size(r->object, "small_rings", (uint32_t)r->cpus) ||
+	    set_small_rings(r) || set_size(r->object, "counters", (uint32_t)r->cpus) ||
 	    set_size(r->object, "slots", config->slot_mask + 1) ||
 	    set_size(r->object, "tracked", tracked_pages(r, config)))
 		return because(why, -EINVAL, "the built-in BPF program does not fit this program");
@@ -289,10 +324,9 @@ int recorder_open(struct recorder *r, struct config *config, uint64_t ring_bytes
 		return because(why, rc, "the kernel refuses the BPF program: %s%s%.150s", strerror(-rc),
 			       rc == -EPERM || !last_words[0] ? "" : "; ", rc == -EPERM ? "" : last_words);
 	}
-	r->ring_bytes = ring_bytes;
-	rc = make_rings(r, why);
+	rc = show_rings(r);
 	if (rc)
-		return rc;
+		return because(why, rc, "cannot use the rings: %s", strerror(-rc));
 	r->counters_bytes = whole_pages((size_t)r->cpus * sizeof(struct counters));
 	r->counters = map_memory(r->object, "counters", r->counters_bytes);
 	r->tracked_bytes = (size_t)tracked_pages(r, config) * TRACKED_PAGE;

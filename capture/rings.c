@@ -38,24 +38,51 @@ static unsigned long whole(uint32_t head)
 	return (((head & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT)) + RING_HEAD) + 7UL) & ~7UL;
 }
 
-/* Puts the CPU's next record into its cursor. False: the record is being written at this moment. */
-static bool advance(struct rings *rings, uint32_t cpu)
+/* Looks for the next record in the ring of any. False: it is being written at this moment. */
+static bool advance_any(const struct recorder_ring *ring, struct rings_cursor *at)
 {
-	const struct recorder_ring *ring = &rings->recorder->ring[cpu];
-	struct rings_cursor *at = &rings->cursor[cpu];
-
-	at->record = NULL;
+	at->any = NULL;
 	while (at->consumer < at->producer) {
 		uint32_t head = head_at(ring, at->consumer);
 
 		if (head & BPF_RINGBUF_BUSY_BIT)
 			return false;
 		if (!(head & BPF_RINGBUF_DISCARD_BIT)) {
-			at->record = (const struct rec_head *)(ring->data + (at->consumer & (ring->bytes - 1)) + RING_HEAD);
+			at->any = (const struct rec_head *)(ring->data + (at->consumer & (ring->bytes - 1)) + RING_HEAD);
 			return true;
 		}
 		at->consumer += whole(head);
 	}
+	return true;
+}
+
+static bool is_event(const struct rec_head *record)
+{
+	return record->type != REC_FILE && record->type != REC_TASK && record->type != REC_WAKE;
+}
+
+/* Of a CPU's two next records, does the small one come first? Events are numbered; what has no number was told by its time, definitions before their use. */
+static bool small_first(const struct rings_cursor *at)
+{
+	const struct rec_head *small = &at->small->head;
+
+	if (!at->any)
+		return true;
+	return is_event(at->any) ? (int32_t)(small->seq - at->any->seq) < 0 : small->end_ns < at->any->end_ns;
+}
+
+/* Puts the CPU's next record into its cursor. False: the record is being written at this moment. */
+static bool advance(struct rings *rings, uint32_t cpu)
+{
+	const struct recorder_ring *ring = &rings->recorder->ring[cpu];
+	struct rings_cursor *at = &rings->cursor[cpu];
+
+	if (!at->any && !advance_any(ring, at)) {
+		at->record = NULL;
+		return false;
+	}
+	at->small = at->small_read < at->small_written ? &ring->small[at->small_read & (ring->small_count - 1)] : NULL;
+	at->record = at->small && small_first(at) ? &at->small->head : at->any;
 	return true;
 }
 
@@ -103,19 +130,30 @@ static void sift_down(struct rings *rings, uint32_t place)
 	}
 }
 
+/* How far a CPU has written into both rings, at one moment: what is in one comes after something in the other. */
+static void look(const struct recorder_ring *ring, const volatile struct counters *ends, struct rings_cursor *at)
+{
+	at->any = NULL;
+	at->consumer = at->producer = 0;
+	at->small_read = at->small_written = 0;
+	if (!ring->data)
+		return;
+	at->consumer = *ring->consumer;
+	at->small_read = ends->small_read;
+	do {
+		at->small_written = __atomic_load_n(&ends->small_written, __ATOMIC_ACQUIRE);
+		at->producer = __atomic_load_n(ring->producer, __ATOMIC_ACQUIRE);
+	} while (at->small_written != __atomic_load_n(&ends->small_written, __ATOMIC_ACQUIRE));
+}
+
 /* Looks how far each CPU has written. False: one of them is in the middle of a record, so the order is not known yet. */
 static bool collect(struct rings *rings)
 {
 	bool whole_picture = true;
 
 	rings->heaped = 0;
-	for (uint32_t cpu = 0; cpu < (uint32_t)rings->recorder->cpus; cpu++) {
-		const struct recorder_ring *ring = &rings->recorder->ring[cpu];
-		struct rings_cursor *at = &rings->cursor[cpu];
-
-		at->consumer = ring->data ? *ring->consumer : 0;
-		at->producer = ring->data ? __atomic_load_n(ring->producer, __ATOMIC_ACQUIRE) : 0;
-	}
+	for (uint32_t cpu = 0; cpu < (uint32_t)rings->recorder->cpus; cpu++)
+		look(&rings->recorder->ring[cpu], &rings->recorder->counters[cpu], &rings->cursor[cpu]);
 	for (uint32_t cpu = 0; cpu < (uint32_t)rings->recorder->cpus; cpu++) {
 		if (!advance(rings, cpu))
 			whole_picture = false;
@@ -127,6 +165,26 @@ static bool collect(struct rings *rings)
 	return whole_picture;
 }
 
+/* Gives the CPU's next record, and goes past it. */
+static void take_next(struct rings *rings, uint32_t cpu, void (*take)(const struct rec_head *record, uint32_t bytes, uint32_t cpu, void *data), void *data)
+{
+	struct rings_cursor *at = &rings->cursor[cpu];
+	const struct rec_head *record = at->record;
+	uint32_t head = record == at->any ? head_at(&rings->recorder->ring[cpu], at->consumer) : 0;
+	struct rec_event wide;
+
+	if (record->type == REC_SMALL)
+		take(widened((const struct rec_small *)record, cpu, &wide), sizeof(wide), cpu, data);
+	else
+		take(record, head & ~BPF_RINGBUF_DISCARD_BIT, cpu, data);
+	if (record == at->any) {
+		at->consumer += whole(head);
+		at->any = NULL;
+	} else {
+		at->small_read++;
+	}
+}
+
 uint64_t rings_drain(struct rings *rings, uint64_t until_ns, void (*take)(const struct rec_head *record, uint32_t bytes, uint32_t cpu, void *data),
 		     void *data)
 {
@@ -136,23 +194,20 @@ uint64_t rings_drain(struct rings *rings, uint64_t until_ns, void (*take)(const 
 	while (clear && rings->heaped && time_of(rings, 0) < until_ns) {
 		uint32_t cpu = rings->heap[0];
 		struct rings_cursor *at = &rings->cursor[cpu];
-		uint32_t head = head_at(&rings->recorder->ring[cpu], at->consumer);
-		struct rec_event wide;
 
-		if (at->record->type == REC_SMALL)
-			take(widened((const struct rec_small *)at->record, cpu, &wide), sizeof(wide), cpu, data);
-		else
-			take(at->record, head & ~BPF_RINGBUF_DISCARD_BIT, cpu, data);
+		take_next(rings, cpu, take, data);
 		taken++;
-		at->consumer += whole(head);
 		clear = advance(rings, cpu);
 		if (!at->record)
 			rings->heap[0] = rings->heap[--rings->heaped];
 		sift_down(rings, 0);
 	}
-	for (uint32_t cpu = 0; cpu < (uint32_t)rings->recorder->cpus; cpu++)
-		if (rings->recorder->ring[cpu].data)
-			__atomic_store_n(rings->recorder->ring[cpu].consumer, rings->cursor[cpu].consumer, __ATOMIC_RELEASE);
+	for (uint32_t cpu = 0; cpu < (uint32_t)rings->recorder->cpus; cpu++) {
+		if (!rings->recorder->ring[cpu].data)
+			continue;
+		__atomic_store_n(rings->recorder->ring[cpu].consumer, rings->cursor[cpu].consumer, __ATOMIC_RELEASE);
+		__atomic_store_n(&rings->recorder->counters[cpu].small_read, rings->cursor[cpu].small_read, __ATOMIC_RELEASE);
+	}
 	return taken;
 }
 
@@ -162,10 +217,17 @@ double rings_fill(const struct rings *rings)
 
 	for (int cpu = 0; cpu < rings->recorder->cpus; cpu++) {
 		const struct recorder_ring *ring = &rings->recorder->ring[cpu];
-		double fill = ring->data ? (double)(*ring->producer - *ring->consumer) / (double)ring->bytes : 0;
+		const volatile struct counters *ends = &rings->recorder->counters[cpu];
+		double any, small;
 
-		if (fill > most)
-			most = fill;
+		if (!ring->data)
+			continue;
+		any = (double)(*ring->producer - *ring->consumer) / (double)ring->bytes;
+		small = (double)(ends->small_written - ends->small_read) / (double)ring->small_count;
+		if (any > most)
+			most = any;
+		if (small > most)
+			most = small;
 	}
 	return most;
 }

@@ -17,8 +17,11 @@ struct rings {
 	uint32_t *heap; /* CPUs that have a record, the oldest on top */
 	uint32_t heaped;
 	struct rings_cursor {
-		const struct rec_head *record; /* the next one, NULL: none */
+		const struct rec_head *record; /* the next one: one of these two, or NULL */
+		const struct rec_head *any;
+		const struct rec_small *small;
 		unsigned long consumer, producer;
+		uint64_t small_read, small_written;
 	} *cursor; /* one a CPU */
 };
 
@@ -29,6 +32,6 @@ int rings_init(struct rings *rings, struct recorder *recorder);
  */
 uint64_t rings_drain(struct rings *rings, uint64_t until_ns, void (*take)(const struct rec_head *record, uint32_t bytes, uint32_t cpu, void *data),
 		     void *data);
-/* How full the fullest ring is, 0 to 1. */
+/* How full the memory of the fullest CPU is, 0 to 1. */
 double rings_fill(const struct rings *rings);
 void rings_release(struct rings *rings);

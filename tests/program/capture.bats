@@ -201,7 +201,7 @@ SQL
 	run -2 --separate-stderr "$iorig" capture -- true
 	[ "$stderr" = "iorig: capture needs -o FILE, the trace to write" ]
 	run -2 --separate-stderr "$iorig" capture -o "$trace" --ring-size 5000 -- true
-	[ "$stderr" = "iorig: --ring-size must be a power of two from 4k to 1G" ]
+	[ "$stderr" = "iorig: --ring-size must be a power of two from 8k to 1G" ]
 	run -1 --separate-stderr "$iorig" capture -o "$trace" -p 999999999
 	[ "$stderr" = "iorig: --pid 999999999: there is no such process" ]
 	run -2 --separate-stderr "$iorig" capture -o "$trace" -m /proc
