@@ -45,6 +45,34 @@ static inline void hist_record(struct hist *h, uint64_t value_ns)
 	if (value_ns > h->max_ns)
 		h->max_ns = value_ns;
 }
+/* Many values at once: what is not a bucket stays in registers until hist_batch_end. */
+struct hist_batch {
+	struct hist *hist;
+	uint64_t sum_ns, min_ns, max_ns;
+};
+
+static inline struct hist_batch hist_batch(struct hist *h)
+{
+	return (struct hist_batch){.hist = h, .min_ns = h->min_ns, .max_ns = h->max_ns};
+}
+
+static inline void hist_batch_record(struct hist_batch *b, uint64_t value_ns)
+{
+	b->sum_ns += value_ns;
+	b->min_ns = value_ns < b->min_ns ? value_ns : b->min_ns;
+	b->max_ns = value_ns > b->max_ns ? value_ns : b->max_ns;
+	b->hist->bucket[hist_index(value_ns, HIST_BITS)]++;
+}
+
+/* n: how many were recorded. */
+static inline void hist_batch_end(const struct hist_batch *b, uint64_t n)
+{
+	b->hist->count += n;
+	b->hist->sum_ns += b->sum_ns;
+	b->hist->min_ns = b->min_ns;
+	b->hist->max_ns = b->max_ns;
+}
+
 /* Adds from to into. Percentiles are only ever taken from merged counts, never averaged. */
 void hist_merge(struct hist *into, const struct hist *from);
 /* The value below which the share q (0..1) of all values lies: the middle of its bucket, never beyond the maximum. 0 when empty. */

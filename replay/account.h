@@ -51,24 +51,31 @@ void account_remarkable(struct lane *l, const struct plan_op *op, uint8_t class,
 /* Once per time bin: what was measured in it goes to the totals. */
 void account_bin(struct lane *l, uint64_t tick);
 
-/* Results, latency and bytes of an operation of the recording that ended at tick. */
+/* Latency of an operation of the recording that ended at tick. */
+static inline __attribute__((always_inline)) void account_time(struct lane *l, const struct plan_op *op, const struct step *s, uint8_t class,
+							       uint64_t latency_ns, uint64_t tick)
+{
+	if (__builtin_expect(tick >= l->bin_end_tick, 0))
+		account_bin(l, tick);
+	lane_stats_record(l->stats, class, latency_ns);
+	if (__builtin_expect(lane_stats_remarkable(l->stats, class, latency_ns), 0))
+		account_remarkable(l, op, class, s, tick_ns(tick - l->run->start_tick), latency_ns);
+}
+
+/* And its result and bytes. */
 static inline __attribute__((always_inline)) void account(struct lane *l, const struct plan_op *op, const struct step *s, int64_t result,
 							  uint64_t latency_ns, uint64_t tick)
 {
 	struct lane_stats *stats = l->stats;
 	uint8_t class = trace_ops[op->op].class;
 
-	if (__builtin_expect(tick >= l->bin_end_tick, 0))
-		account_bin(l, tick);
-	lane_stats_record(stats, class, latency_ns);
+	account_time(l, op, s, class, latency_ns, tick);
 	if (result < 0)
 		stats->errors[class]++;
 	else if (counts_bytes(class))
 		stats->bytes[class] += (uint64_t)result;
 	if (__builtin_expect(!as_expected(l, op, class, s->length, result), 0))
 		account_difference(l, op, class, s->length, result);
-	if (__builtin_expect(lane_stats_remarkable(stats, class, latency_ns), 0))
-		account_remarkable(l, op, class, s, tick_ns(tick - l->run->start_tick), latency_ns);
 }
 
 static inline uint64_t scaled(const struct runtime *run, uint64_t ns)

@@ -10,6 +10,7 @@
 
 #include "replay/call.h"
 #include "replay/ops.h"
+#include "replay/plain.h"
 #include "replay/runtime.h"
 
 enum { FLOCK_PATIENCE_MS = 5000, IOV_PARTS = 1024, DIRECT_BYTES = 512 };
@@ -298,14 +299,9 @@ int64_t execute(struct lane *l, const struct plan_op *op)
 	const struct plan_args *a = op->bits & PLAN_WIDE ? l->args : NULL;
 	uint64_t offset = a ? a->offset : op->offset, length = a ? a->length : op->length;
 
+	if (is_plain_call(op->op))
+		return plain_call(l, op, offset, length);
 	switch (op->op) {
-	case TRACE_OP_READ: return CALL3(SYS_read, lane_descriptor(l, op->handle), l->buffer, length);
-	case TRACE_OP_PREAD64: return CALL4(SYS_pread64, lane_descriptor(l, op->handle), l->buffer, length, offset);
-	case TRACE_OP_WRITE: return CALL3(SYS_write, lane_descriptor(l, op->handle), lane_bytes(l, offset, length), length);
-	case TRACE_OP_PWRITE64: return CALL4(SYS_pwrite64, lane_descriptor(l, op->handle), lane_bytes(l, offset, length), length, offset);
-	case TRACE_OP_FSYNC: return CALL1(SYS_fsync, lane_descriptor(l, op->handle));
-	case TRACE_OP_FDATASYNC: return CALL1(SYS_fdatasync, lane_descriptor(l, op->handle));
-	case TRACE_OP_FSTAT: return CALL2(SYS_fstat, lane_descriptor(l, op->handle), l->buffer);
 	case TRACE_OP_CLOSE: return close_slot(l, op->handle);
 	case TRACE_OP_GETDENTS: case TRACE_OP_GETDENTS64: return CALL3(SYS_getdents64, lane_descriptor(l, op->handle), l->buffer, length);
 	}

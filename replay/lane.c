@@ -1,9 +1,14 @@
 /* The loop that everything else is for: one thread of the recording, operation by operation. */
 #include "replay/account.h"
+#include "replay/plain.h"
 #include "replay/tick.h"
 #include "replay/what_if.h"
 
-enum { OVERSLEPT_MOST_NS = 200000 }; /* beyond: the box was too busy to run the lane, which is no matter of timers */
+enum {
+	PLAIN_MOST = 256,           /* operations whose ends are kept */
+	PLAIN_MANY = 16,            /* working out so many takes longer than asking for the time */
+	OVERSLEPT_MOST_NS = 200000, /* beyond: the box was too busy to run the lane, which is no matter of timers */
+};
 
 /* When the lane's first operation began, since the begin of the recording. */
 static inline uint64_t first_begin(const struct lane *l)
@@ -67,6 +72,85 @@ static uint64_t __attribute__((noinline)) keep_pace(struct lane *l, const struct
 	return late;
 }
 
+/* ---- plain operations -------------------------------------------------------------------------------------------------------- */
+
+/* n operations of one class with the recorded results, in one time bin. The first began at begin; ended: when each was over. */
+static void account_alike(struct lane *l, const struct plan_op *op, const uint64_t *ended, uint32_t n, uint64_t begin, uint8_t class)
+{
+	struct lane_stats *stats = l->stats;
+	struct hist_batch batch = hist_batch(stats->latency[class]);
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t latency_ns = tick_ns(ended[i] - begin);
+
+		begin = ended[i];
+		bytes += op[i].length;
+		hist_batch_record(&batch, latency_ns);
+		stats->cell[class][hist_index(latency_ns, CELL_BITS)]++;
+		if (__builtin_expect(lane_stats_remarkable(stats, class, latency_ns), 0))
+			account_remarkable(l, &op[i], class, &(struct step){.length = op[i].length}, tick_ns(ended[i] - l->run->start_tick),
+					   latency_ns);
+	}
+	hist_batch_end(&batch, n);
+	if (counts_bytes(class))
+		stats->bytes[class] += bytes;
+}
+
+static void account_plain(struct lane *l, const struct plan_op *op, const uint64_t *ended, uint32_t n, uint64_t begin)
+{
+	for (uint32_t i = 0, next; i < n; i = next) {
+		uint8_t class = trace_ops[op[i].op].class;
+
+		for (next = i + 1; next < n && trace_ops[op[next].op].class == class;)
+			next++;
+		account_alike(l, &op[i], &ended[i], next - i, i ? ended[i - 1] : begin, class);
+	}
+}
+
+/*
+ * Runs plain operations from op on, up to the first that is not plain or has another result than the recorded one.
+ * What a system call copies pushes all else out of the nearest cache: so between two of them only the end is noted, and what the
+ * ends say is worked out for many at once. Returns how many were run; of all of them the ends are accounted for.
+ */
+static inline __attribute__((always_inline)) uint32_t run_plain(struct lane *l, const struct plan_op *op, const struct plan_op *end,
+								struct position *at, bool dry)
+{
+	const struct runtime *run = l->run;
+	uint64_t ended[PLAIN_MOST], begin = at->tick, bin_end_tick = l->bin_end_tick, now = 0;
+	uint32_t n = 0, most = end - op < PLAIN_MOST ? (uint32_t)(end - op) : PLAIN_MOST;
+	int64_t result = 0, wanted = 0;
+
+	while (n < most && is_plain(&op[n]) && result == wanted && now < bin_end_tick &&
+	       !atomic_load_explicit(&run->stop, memory_order_relaxed)) {
+		wanted = plain_result(&op[n]);
+		result = dry ? wanted : plain_call(l, &op[n], op[n].offset, op[n].length);
+		ended[n++] = now = tick_now();
+		lane_publish(l, ++at->done);
+	}
+	if (n) {
+		/* Only the last one may be unexpected, or in another time bin. */
+		struct step s = {.length = op[n - 1].length};
+
+		account_plain(l, op, ended, n - 1, begin);
+		account(l, &op[n - 1], &s, result, tick_ns(now - (n > 1 ? ended[n - 2] : begin)), now);
+		at->tick = n < PLAIN_MANY ? now : tick_now();
+	}
+	return n;
+}
+
+static uint32_t __attribute__((noinline)) plain_run(struct lane *l, const struct plan_op *op, const struct plan_op *end, struct position *at)
+{
+	return run_plain(l, op, end, at, false);
+}
+
+static uint32_t __attribute__((noinline)) plain_dry(struct lane *l, const struct plan_op *op, const struct plan_op *end, struct position *at)
+{
+	return run_plain(l, op, end, at, true);
+}
+
+/* ---- all operations ----------------------------------------------------------------------------------------------------------- */
+
 enum loop { LOOP_ASAP, LOOP_PACED, LOOP_DRY, LOOP_WHAT_IF };
 
 /* Runs [op, end). False: stopped. Built once for each kind of loop, so that none decides per operation what it is. */
@@ -76,7 +160,7 @@ static inline __attribute__((always_inline)) bool run_chunk(struct lane *l, cons
 	struct runtime *run = l->run;
 	const bool paced = loop == LOOP_PACED || (loop == LOOP_WHAT_IF && run->timing != TIMING_ASAP);
 
-	for (; op < end; op++) {
+	for (uint32_t n; op < end; op += n) {
 		uint64_t begin = at->tick, now, late_ns = 0;
 		bool hidden = op->bits & PLAN_HIDDEN;
 		struct step s;
@@ -84,6 +168,10 @@ static inline __attribute__((always_inline)) bool run_chunk(struct lane *l, cons
 
 		if (atomic_load_explicit(&run->stop, memory_order_relaxed))
 			return false;
+		n = !is_plain(op) ? 0 : loop == LOOP_ASAP ? plain_run(l, op, end, at) : loop == LOOP_DRY ? plain_dry(l, op, end, at) : 0;
+		if (n)
+			continue;
+		n = 1;
 		if (op->bits & PLAN_WIDE)
 			l->args = &run->plan->args[op->offset];
 		measure_of(l, op, &s);

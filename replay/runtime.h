@@ -121,8 +121,8 @@ void wait_begin(struct lane *l, const struct plan_edge *edge);
 void wait_end(struct lane *l, const struct plan_edge *edge);
 /* Sleeps until it is satisfied. False: the run is being stopped. */
 bool wait_for_edge_asleep(struct lane *l, const struct plan_edge *edge);
-/* After an operation: tells lanes that sleep. */
-void lane_publish(struct lane *l, uint32_t done);
+/* For lane_publish: somebody sleeps until less than that is done. */
+void wake_sleepers(struct lane *l, uint32_t done);
 /* run->stop was set: nobody sleeps on. */
 void wake_all(struct runtime *run);
 
@@ -135,3 +135,15 @@ uint64_t pace_until(struct runtime *run, uint64_t target_ns);
 uint64_t pace_after(struct runtime *run, uint64_t tick, uint64_t gap_ns, bool *slept);
 /* How early a sleeper must wake. Takes 4 ms. */
 uint64_t pace_calibrate(void);
+
+/* After an operation: tells lanes that sleep. */
+static inline void lane_publish(struct lane *l, uint32_t done)
+{
+	atomic_store_explicit(&l->done, done, memory_order_release);
+	if (l->run->no_barrier)
+		atomic_thread_fence(memory_order_seq_cst);
+	else
+		atomic_signal_fence(memory_order_seq_cst);
+	if (__builtin_expect(done >= atomic_load_explicit(&l->wake_at, memory_order_relaxed), 0))
+		wake_sleepers(l, done);
+}

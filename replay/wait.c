@@ -148,7 +148,7 @@ static void ring(struct lane *sleeper)
 }
 
 /* Exactly those that want no more than is done: thousands may sleep for their creator. */
-static void __attribute__((noinline)) wake_sleepers(struct lane *l, uint32_t done)
+void wake_sleepers(struct lane *l, uint32_t done)
 {
 	pthread_mutex_lock(&l->sleepers_lock);
 	while (l->sleepers && l->sleepers->wants <= done) {
@@ -167,15 +167,4 @@ void wake_all(struct runtime *run)
 {
 	for (uint32_t i = 0; i < run->plan->lanes; i++)
 		ring(&run->lane[i]);
-}
-
-void lane_publish(struct lane *l, uint32_t done)
-{
-	atomic_store_explicit(&l->done, done, memory_order_release);
-	if (l->run->no_barrier)
-		atomic_thread_fence(memory_order_seq_cst);
-	else
-		atomic_signal_fence(memory_order_seq_cst);
-	if (__builtin_expect(done >= atomic_load_explicit(&l->wake_at, memory_order_relaxed), 0))
-		wake_sleepers(l, done);
 }

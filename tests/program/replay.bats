@@ -832,6 +832,25 @@ paced() {
 	jq -e '.outcome == "ok" and .reason == null and .tree.differences == 1' run/run.json
 }
 
+@test "of a thousand calls in a row each is counted, and the one that differs is found" {
+	{
+		echo 'thread 1 tid=1'
+		echo 'file 1 mode=0100644 size=8192 path="/f"'
+		echo '1 1 openat path="/f" file=1 = 3'
+		awk 'BEGIN {
+			for (i = 1; i <= 1000; i++)
+				# It is open for reading only.
+				print 1 + i / 1e5, 1, i == 600 ? "pwrite64 fd=3 file=1 offset=0 length=100 = 100" : \
+					i % 3 ? "pread64 fd=3 file=1 offset=4096 length=1000 = 1000" : "fstat fd=3 file=1"
+		}'
+	} | build
+	replay --max-mismatch 100
+	[ "$status" = 0 ]
+	jq -e '.mismatch.first == [{"event": 600, "thread": 1, "op": "pwrite64", "path": "/f", "wanted": 100, "got": "EBADF"}] and .mismatch.count == 1
+		and (.op | del(.all) | map_values({count, bytes, errors})) == {"open": {"count": 1, "bytes": 0, "errors": 0}, "read": {"count": 667, "bytes": 667000, "errors": 0},
+			"stat": {"count": 332, "bytes": 0, "errors": 0}, "write": {"count": 1, "bytes": 0, "errors": 1}}' run/run.json
+}
+
 @test "a file system that fills up is a failed run with its reason" {
 	awk 'BEGIN { print "thread 1 tid=1\nfile 1 mode=0100644 bits=created path=\"/f\""
 		print "0.1 1 openat path=\"/f\" file=1 flags=O_CREAT|O_RDWR mode=0644 bits=created = 3"
