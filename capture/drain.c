@@ -131,7 +131,7 @@ static void lose(struct drain *d, uint64_t count, uint64_t first_ns, uint64_t la
 
 /* ---- files and directories announced by the kernel -------------------------------------------------------------------------- */
 
-/* Components come from the leaf to the root. Returns the length, 0 when they do not fit. */
+/* Components come from the leaf to the root. Returns the length, 0 when they do not fit or one was read while it was changed. */
 static size_t join(const struct rec_file *file, uint32_t bytes, char text[2 * STRING_MAX])
 {
 	const unsigned char *data = (const unsigned char *)(file + 1);
@@ -143,7 +143,7 @@ static size_t join(const struct rec_file *file, uint32_t bytes, char text[2 * ST
 	while (i < have) {
 		size_t n = data[i];
 
-		if (i + 1 + n > have || at < n + 1)
+		if (i + 1 + n > have || at < n + 1 || memchr(data + i + 1, 0, n))
 			return 0;
 		at -= n;
 		memcpy(text + at, data + i + 1, n);
@@ -175,9 +175,10 @@ uint32_t drain_file(struct drain *d, const struct rec_file *file, uint32_t bytes
 	uint32_t known;
 	size_t length = join(file, bytes, d->text[0]);
 	struct space *space = elsewhere_space(d, file->mount_namespace, file->pid, file->mount_events);
-	bool cut = file->head.bits & (REC_TRUNCATED | REC_UNREACHABLE);
+	bool cut = file->head.bits & (REC_TRUNCATED | REC_UNREACHABLE) || (!length && file->components);
 
 	d->names.now_ns = sight.seen_ns;
+	sight.since_ns = since_start(d, file->head.end_ns - file->head.seq);
 	if (space && !cut)
 		length = elsewhere_label(d, space, length, file->id.ino);
 	if (!cut && !(file->head.bits & REC_DELETED))
@@ -188,6 +189,7 @@ uint32_t drain_file(struct drain *d, const struct rec_file *file, uint32_t bytes
 	if (file->head.bits & REC_LATE)
 		sight.bits |= TRACE_FILE_SIZE_LATE;
 	if (name) {
+		sight.name = name;
 		sight.path = names_string(&d->names, name);
 		name->kind = S_ISDIR(file->mode) ? NAME_DIRECTORY : NAME_OTHER;
 		name->created = sight.bits & TRACE_FILE_CREATED;
@@ -485,7 +487,9 @@ static bool file_by_stat(struct drain *d, struct drained *e, const struct rec_pa
 				   .mode = p->stat.mode,
 				   .nlink = p->stat.nlink,
 				   .size = p->stat.size,
-				   .seen_ns = d->names.now_ns};
+				   .seen_ns = d->names.now_ns,
+				   .since_ns = e->event.begin_ns,
+				   .name = e->name};
 	uint32_t type = p->stat.mode & S_IFMT;
 
 	if ((type != S_IFREG && type != S_IFDIR && type != S_IFLNK) || mountinfo_pseudo_dev(&d->mounts, p->stat.dev))
@@ -506,9 +510,12 @@ static bool file_by_stat(struct drain *d, struct drained *e, const struct rec_pa
 	sight.path = names_string(&d->names, e->name);
 	if (type == S_IFLNK && e->name->target)
 		sight.target = trace_writer_string(d->writer, e->name->target, strlen(e->name->target));
+	e->event.file = files_see(&d->files, &sight);
+	if (files_gone(&d->files, e->event.file))
+		return true; /* since it was met */
 	e->name->kind = type == S_IFDIR ? NAME_DIRECTORY : type == S_IFLNK ? NAME_LINK : NAME_OTHER;
 	e->name->looked = true;
-	e->event.file = e->name->file = files_see(&d->files, &sight);
+	e->name->file = e->event.file;
 	return true;
 }
 

@@ -63,6 +63,7 @@ static void on_unlink(struct drain *d, struct drained *e, bool directory)
 		return;
 	existed(d, e->name, directory ? S_IFDIR | 0755 : S_IFREG | 0644);
 	e->event.file = e->name->file;
+	files_unlinked(&d->files, e->name->file, e->name, d->names.now_ns);
 	gone(d, e->name);
 }
 
@@ -84,6 +85,8 @@ static void on_rename(struct drain *d, struct drained *e)
 		d->names.epoch++; /* a directory may hold links */
 	if (from->kind == NAME_DIRECTORY)
 		places_move(&d->places, &d->names, from, to);
+	if (!exchange && to->file != from->file)
+		files_unlinked(&d->files, to->file, to, d->names.now_ns);
 	names_move(&d->names, from, to, exchange);
 	if (to->file)
 		effects_named(d, to->file, to);
@@ -273,6 +276,7 @@ static void on_success(struct drain *d, struct drained *e)
 			names_forget(e->name2);
 			e->name2->kind = NAME_OTHER;
 			e->name2->file = e->event.file;
+			files_linked(&d->files, e->event.file);
 			if (e->event.file && !effects_name_of(d, e->event.file))
 				effects_named(d, e->event.file, e->name2);
 		}

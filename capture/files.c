@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "capture/files.h"
 
@@ -16,6 +17,7 @@ int files_init(struct files *files, struct trace_writer *writer)
 void files_release(struct files *files)
 {
 	free(files->table);
+	free(files->life);
 	memset(files, 0, sizeof(*files));
 }
 
@@ -64,6 +66,87 @@ static int grow(struct files *files)
 	return 0;
 }
 
+/* ---- lives ------------------------------------------------------------------------------------------------------------------ */
+
+static struct files_life *life_of(const struct files *files, uint32_t id)
+{
+	return id && id < files->lives_room ? &files->life[id] : NULL;
+}
+
+/* Without memory for it a file lives for ever. */
+static void begin_life(struct files *files, uint32_t id, const struct file_sight *sight)
+{
+	struct files_life *more;
+	size_t room = files->lives_room ? files->lives_room : 1024;
+
+	while (room <= id)
+		room *= 2;
+	if (room > files->lives_room) {
+		more = realloc(files->life, room * sizeof(*more));
+		if (!more)
+			return;
+		memset(more + files->lives_room, 0, (room - files->lives_room) * sizeof(*more));
+		files->life = more;
+		files->lives_room = room;
+	}
+	files->life[id] = (struct files_life){.seen_ns = sight->seen_ns,
+					      .links = S_ISDIR(sight->mode) ? 1 : sight->nlink,
+					      .type = sight->mode & S_IFMT};
+}
+
+void files_linked(struct files *files, uint32_t id)
+{
+	struct files_life *life = life_of(files, id);
+
+	if (!life)
+		return;
+	life->links++;
+	life->gone_ns = 0;
+}
+
+void files_unlinked(struct files *files, uint32_t id, const void *name, uint64_t now_ns)
+{
+	struct files_life *life = life_of(files, id);
+
+	if (!life)
+		return;
+	life->last = name;
+	if (life->links <= 1)
+		life->gone_ns = now_ns;
+	if (life->links)
+		life->links--;
+}
+
+bool files_gone(const struct files *files, uint32_t id)
+{
+	const struct files_life *life = life_of(files, id);
+
+	return life && life->gone_ns;
+}
+
+static uint64_t began_ns(const struct file_sight *sight)
+{
+	return sight->since_ns ? sight->since_ns : sight->seen_ns;
+}
+
+/* Of two sights of one number, at least one without a generation: were they of two files? */
+static bool other_life(const struct files *files, const struct files_entry *entry, const struct file_sight *sight)
+{
+	const struct files_life *life = life_of(files, entry->id);
+
+	if (!life)
+		return false;
+	if (life->type && sight->mode & S_IFMT && life->type != (sight->mode & S_IFMT))
+		return true;
+	if (sight->made)
+		return life->seen_ns < began_ns(sight);
+	if (!life->gone_ns)
+		return false;
+	return life->gone_ns <= began_ns(sight) || life->last != sight->name;
+}
+
+/* ---- sights ----------------------------------------------------------------------------------------------------------------- */
+
 static uint32_t tell(struct files *files, const struct file_sight *sight)
 {
 	struct trace_file file = {.path = sight->path,
@@ -79,14 +162,23 @@ static uint32_t tell(struct files *files, const struct file_sight *sight)
 				  .user_dev = sight->user_dev,
 				  .allocated_bytes = sight->allocated_bytes};
 
+	uint32_t id = trace_writer_file(files->writer, &file);
+
 	files->count++;
-	return trace_writer_file(files->writer, &file);
+	begin_life(files, id, sight);
+	return id;
 }
 
-/* Where a file system gives no generations, only the call that makes a file tells that a number is used again. */
-static bool made_anew(const struct files_entry *entry, const struct file_sight *sight)
+static bool is_of(const struct files *files, const struct files_entry *entry, const struct file_sight *sight)
 {
-	return sight->made && !sight->generation && !entry->generation && entry->made_ns != sight->seen_ns;
+	if (!entry->id)
+		return false;
+	if (entry->generation && sight->generation)
+		return entry->generation == sight->generation;
+	/* The call that made it is told twice where a file system gives no generations. */
+	if (sight->made && entry->made_ns == sight->seen_ns)
+		return true;
+	return !other_life(files, entry, sight);
 }
 
 uint32_t files_see(struct files *files, const struct file_sight *sight)
@@ -97,10 +189,11 @@ uint32_t files_see(struct files *files, const struct file_sight *sight)
 	if (!sight->ino)
 		return tell(files, sight);
 	entry = lookup(files, sight->dev, sight->ino);
-	if (entry->id && same_generation(entry->generation, sight->generation) && !made_anew(entry, sight) &&
-	    !(sight->bits & TRACE_FILE_CREATED && sight->generation != entry->generation)) {
+	if (is_of(files, entry, sight)) {
 		if (!entry->generation)
 			entry->generation = sight->generation;
+		if (sight->made)
+			entry->made_ns = sight->seen_ns;
 		return entry->id;
 	}
 	if (!entry->id && files->used * 10 >= files->room * 7) {

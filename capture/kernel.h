@@ -25,7 +25,12 @@ struct hlist_bl_node {
 	struct hlist_bl_node **pprev;
 };
 
+struct seqcount_spinlock { /* before 5.9 seqcount_t; both begin with the number */
+	unsigned int sequence;
+};
+
 struct dentry {
+	struct seqcount_spinlock d_seq;
 	struct hlist_bl_node d_hash;
 	struct dentry *d_parent;
 	struct qstr d_name;

@@ -291,7 +291,7 @@ static __always_inline bool opened(struct call *c, struct rec_id *id, __u64 flag
 		more |= REC_CREATED;
 	if (flags & O_TRUNC)
 		more |= REC_LATE;
-	announce((__u64)LOAD(file, f_path.mnt), (__u64)LOAD(file, f_path.dentry), type | more, c->now);
+	announce_after((__u64)LOAD(file, f_path.mnt), (__u64)LOAD(file, f_path.dentry), type | more, c->now, c->begin ? c->now - c->begin : 0);
 	c->bits |= type | (more & REC_CREATED);
 	return true;
 }

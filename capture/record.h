@@ -216,7 +216,7 @@ enum rec_bits {
 struct rec_head {
 	__u8 type, cpu; /* cpu: low 8 bits, for a look at raw rings */
 	__u16 bits;
-	__u32 seq; /* events: consecutive on a CPU; a gap is a loss */
+	__u32 seq; /* events: consecutive on a CPU; a gap is a loss. Of a file: ns since the call began that met it, 0: not known */
 	__u64 end_ns;
 };
 

@@ -7,8 +7,18 @@ static __always_inline __u64 mount_of(struct vfsmount *mnt)
 	return (__u64)mnt - bpf_core_field_offset(struct mount, mnt);
 }
 
+/* Odd while the entry is being renamed, and another one afterwards. */
+static __always_inline __u32 renames_of(struct dentry *dentry)
+{
+	__u32 sequence = 0;
+
+	bpf_probe_read_kernel(&sequence, sizeof(sequence), (void *)((__u64)dentry + bpf_core_field_offset(struct dentry, d_seq)));
+	return sequence;
+}
+
 /*
- * One step from a directory entry towards the root; a component is a length byte and its text. 1: arrived.
+ * One step from a directory entry towards the root; a component is a length byte and its text. 1: arrived. An entry that is renamed meanwhile is
+ * read again in the next step: half of one name and half of another would be a third one.
  * A function of its own also without bpf_loop: inlined, clang makes a loop whose way back 5.10 and 6.1 do not accept.
  */
 static __attribute__((noinline)) long step(__u32 index, struct walk **context)
@@ -17,7 +27,7 @@ static __attribute__((noinline)) long step(__u32 index, struct walk **context)
 	struct dentry *dentry = TYPED(w->dentry, struct dentry);
 	struct mount *mount = TYPED(w->mount, struct mount);
 	struct dentry *parent;
-	__u32 length, used;
+	__u32 length, used, renames = renames_of(dentry);
 	char *at;
 
 	if (dentry == LOAD(mount, mnt.mnt_root)) {
@@ -43,6 +53,8 @@ static __attribute__((noinline)) long step(__u32 index, struct walk **context)
 	at = w->data + (used & (STRING_MAX - 1));
 	*at = length;
 	bpf_probe_read_kernel(at + 1, length & 255, LOAD(dentry, d_name.name));
+	if (renames & 1 || renames_of(dentry) != renames)
+		return 0;
 	w->used = used + 1 + length;
 	w->dentry = (__u64)parent;
 	return 0;
@@ -97,7 +109,6 @@ static __always_inline void describe(struct rec_file *f, struct dentry *dentry, 
 	f->head.type = REC_FILE;
 	f->head.cpu = bpf_get_smp_processor_id();
 	f->head.bits = bits;
-	f->head.seq = 0;
 	f->size = LOAD(inode, i_size);
 	f->mode = LOAD(inode, i_mode);
 	f->nlink = LOAD(inode, i_nlink);
@@ -180,10 +191,10 @@ SEPARATE int announce_place(__u32 bits, __u64 now)
 }
 
 /*
- * Tells the drainer about a file or directory, once: what it is and its name. When there is no room for that, it stays unknown, so that the
- * next use tells it.
+ * Tells the drainer about a file or directory, once: what it is and its name, and how long the call took that met it. When there is no room for
+ * that, it stays unknown, so that the next use tells it.
  */
-static __always_inline void announce(__u64 mount, __u64 dentry, __u32 bits, __u64 now)
+static __always_inline void announce_after(__u64 mount, __u64 dentry, __u32 bits, __u64 now, __u64 duration)
 {
 	__u32 zero = 0;
 	struct walk *w = bpf_map_lookup_elem(&walks, &zero);
@@ -201,5 +212,11 @@ static __always_inline void announce(__u64 mount, __u64 dentry, __u32 bits, __u6
 	if (known && look_at_place(&place, &value) && (same(&known->newer, &value) || same(&known->older, &value)))
 		return;
 #endif
+	w->open.file.head.seq = duration > (__u32)-1 ? (__u32)-1 : duration;
 	announce_place(bits, now);
+}
+
+static __always_inline void announce(__u64 mount, __u64 dentry, __u32 bits, __u64 now)
+{
+	announce_after(mount, dentry, bits, now, 0);
 }

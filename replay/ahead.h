@@ -6,7 +6,8 @@
  * - Memory that they will need is asked for early: tables of a large trace are far larger than the caches, and an event follows a chain
  *   file - object - resource - accesses through them.
  * - Events stand in the order in which they ended. Of calls on one name that overlapped, the results may tell another order: a look-up
- *   that failed with ENOENT took effect before the creation that ended a moment earlier. Such an event is compiled first
+ *   that failed with ENOENT took effect before the creation that ended a moment earlier, and one that met a file took effect after the
+ *   rename that brought it there. Such an event is compiled first
  *   (ahead_names.c); so is a write that still found the length that a truncation took away (ahead_sizes.c).
  */
 enum { AHEAD = 1024 };
@@ -18,6 +19,8 @@ struct ahead_name { /* what the result of an event says about a name */
 	uint32_t path; /* string of the trace; 0: nothing */
 	uint8_t need, effect;
 	uint32_t or_path; /* it says so of path or of this one, and does not tell of which; 0: of path */
+	uint32_t file;	  /* that the kernel found there; 0: not told */
+	uint32_t from;	  /* afterwards there is what was at this path before; 0: not so */
 };
 
 enum ahead_size_kind { SIZE_NONE, SIZE_READ, SIZE_WRITE, SIZE_CUT };

@@ -17,11 +17,14 @@ static void opened(const struct trace_event *ev, struct ahead_name *n)
 	if (ev->result >= 0) {
 		bool made = ev->bits & TRACE_EV_CREATED || (creat && ev->flags & O_EXCL);
 
-		*n = (struct ahead_name){ev->path, made ? NEED_NOT_THERE : NEED_THERE, made ? EFFECT_MAKES : EFFECT_NONE, 0};
+		*n = (struct ahead_name){.path = ev->path,
+					 .need = made ? NEED_NOT_THERE : NEED_THERE,
+					 .effect = made ? EFFECT_MAKES : EFFECT_NONE,
+					 .file = made ? 0 : ev->file};
 	} else if (ev->result == -ENOENT && !creat) {
-		*n = (struct ahead_name){ev->path, NEED_NOT_THERE, EFFECT_NONE, 0};
+		*n = (struct ahead_name){.path = ev->path, .need = NEED_NOT_THERE};
 	} else if (ev->result == -EEXIST) {
-		*n = (struct ahead_name){ev->path, NEED_THERE, EFFECT_NONE, 0};
+		*n = (struct ahead_name){.path = ev->path, .need = NEED_THERE};
 	}
 }
 
@@ -29,19 +32,22 @@ static void opened(const struct trace_event *ev, struct ahead_name *n)
 static void made(const struct trace_event *ev, uint32_t path, struct ahead_name *n)
 {
 	if (ev->result == 0)
-		*n = (struct ahead_name){path, NEED_NOT_THERE, EFFECT_MAKES, 0};
+		*n = (struct ahead_name){.path = path, .need = NEED_NOT_THERE, .effect = EFFECT_MAKES};
 	else if (ev->result == -EEXIST)
-		*n = (struct ahead_name){path, NEED_THERE, EFFECT_NONE, 0};
+		*n = (struct ahead_name){.path = path, .need = NEED_THERE};
 }
 
 static void looked_at(const struct trace_event *ev, struct ahead_name *n, enum name_effect effect)
 {
 	if (ev->result >= 0)
-		*n = (struct ahead_name){ev->path, NEED_THERE, (uint8_t)effect, 0};
+		*n = (struct ahead_name){.path = ev->path,
+					 .need = NEED_THERE,
+					 .effect = (uint8_t)effect,
+					 .file = compile_tells_file(ev) ? ev->file : 0};
 	else if (ev->result == -ENOENT)
-		*n = (struct ahead_name){ev->path, NEED_NOT_THERE, EFFECT_NONE, 0};
+		*n = (struct ahead_name){.path = ev->path, .need = NEED_NOT_THERE};
 	else if (ev->result == -ENODATA || ev->result == -ENOTEMPTY || ev->result == -EISDIR)
-		*n = (struct ahead_name){ev->path, NEED_THERE, EFFECT_NONE, 0};
+		*n = (struct ahead_name){.path = ev->path, .need = NEED_THERE};
 }
 
 static void renamed(const struct trace_event *ev, struct ahead_name name[2])
@@ -50,22 +56,25 @@ static void renamed(const struct trace_event *ev, struct ahead_name name[2])
 
 	/* A name is replaced by itself: nothing happens. */
 	if (ev->result == -EEXIST || (ev->result == 0 && ev->path == ev->path2)) {
-		name[0] = (struct ahead_name){ev->path, NEED_THERE, EFFECT_NONE, 0};
-		name[1] = (struct ahead_name){ev->path2, NEED_THERE, EFFECT_NONE, 0};
+		name[0] = (struct ahead_name){.path = ev->path, .need = NEED_THERE};
+		name[1] = (struct ahead_name){.path = ev->path2, .need = NEED_THERE};
 		return;
 	}
 	if (ev->result == -ENOENT && flags & RENAME_EXCHANGE) {
-		name[0] = (struct ahead_name){ev->path, NEED_NOT_THERE, EFFECT_NONE, ev->path2};
-		name[1] = (struct ahead_name){ev->path2, NEED_NOT_THERE, EFFECT_NONE, ev->path};
+		name[0] = (struct ahead_name){.path = ev->path, .need = NEED_NOT_THERE, .or_path = ev->path2};
+		name[1] = (struct ahead_name){.path = ev->path2, .need = NEED_NOT_THERE, .or_path = ev->path};
 		return;
 	}
 	looked_at(ev, &name[0], flags & RENAME_EXCHANGE ? EFFECT_NONE : EFFECT_REMOVES);
 	if (ev->result == 0)
-		name[1] = (struct ahead_name){ev->path2,
-					      flags & RENAME_EXCHANGE    ? NEED_THERE
-					      : flags & RENAME_NOREPLACE ? NEED_NOT_THERE
-									 : NEED_NOTHING,
-					      flags & RENAME_EXCHANGE ? EFFECT_NONE : EFFECT_MAKES, 0};
+		name[1] = (struct ahead_name){.path = ev->path2,
+					      .need = flags & RENAME_EXCHANGE	 ? NEED_THERE
+						      : flags & RENAME_NOREPLACE ? NEED_NOT_THERE
+										 : NEED_NOTHING,
+					      .effect = flags & RENAME_EXCHANGE ? EFFECT_NONE : EFFECT_MAKES,
+					      .from = ev->path};
+	if (ev->result == 0 && flags & RENAME_EXCHANGE)
+		name[0].from = ev->path2;
 }
 
 void ahead_names(const struct trace_event *ev, struct ahead_name name[2])
@@ -77,6 +86,8 @@ void ahead_names(const struct trace_event *ev, struct ahead_name name[2])
 	case TRACE_OP_LINK: case TRACE_OP_LINKAT:
 		looked_at(ev, &name[0], EFFECT_NONE);
 		made(ev, ev->path2, &name[1]);
+		if (!ev->result)
+			name[1].from = ev->path;
 		return;
 	case TRACE_OP_RMDIR: case TRACE_OP_UNLINK: case TRACE_OP_UNLINKAT: looked_at(ev, &name[0], EFFECT_REMOVES); return;
 	case TRACE_OP_RENAME: case TRACE_OP_RENAMEAT: case TRACE_OP_RENAMEAT2: renamed(ev, name); return;
@@ -132,6 +143,31 @@ static bool fits(struct compiler *c, const struct ahead_name *n)
 	return (object == OBJECT_UNKNOWN || (object == OBJECT_ABSENT) == (n->need == NEED_NOT_THERE)) && holds(c, n);
 }
 
+/* The kernel found this object at the name: 0: not told, or not known. */
+static uint32_t found(const struct compiler *c, const struct ahead_name *n)
+{
+	return n->file && n->file < c->model.files_room ? c->model.file[n->file].object : 0;
+}
+
+/* The first call met what is elsewhere now, and the other one brings that here. */
+static bool brings(struct compiler *c, const struct ahead_name *mine, const struct ahead_name *other)
+{
+	uint32_t object = other->from ? found(c, mine) : 0, here = object ? object_at(c, mine->path) : 0;
+
+	/* Through a symbolic link: the name itself tells nothing. */
+	if (!object || here == object || (is_there(here) && c->model.object[here].kind == OBJECT_LINK))
+		return false;
+	return object_at(c, other->from) == object;
+}
+
+/* The other call met what is here now, and the first one puts something else in its place. */
+static bool replaces(struct compiler *c, const struct ahead_name *mine, const struct ahead_name *other)
+{
+	uint32_t object = mine->from ? found(c, other) : 0;
+
+	return object && object_at(c, mine->path) == object && object_at(c, mine->from) != object;
+}
+
 enum verdict { GO_ON, OTHER_FIRST, ENOUGH };
 
 /* About a name of the first event, what a later one that overlapped with it says. */
@@ -148,6 +184,8 @@ static enum verdict judge(struct compiler *c, const struct ahead_name *mine, con
 	if (overlaps &&
 	    ((mine->need == NEED_THERE && other->effect == EFFECT_MAKES) || (mine->need == NEED_NOT_THERE && other->effect == EFFECT_REMOVES)) &&
 	    contradicts(c, mine, other) && holds(c, mine))
+		return OTHER_FIRST;
+	if (overlaps && (brings(c, mine, other) || replaces(c, mine, other)))
 		return OTHER_FIRST;
 	/* Made again, it has been there since. */
 	return other->effect == EFFECT_NONE || other->effect == mine->effect ? GO_ON : ENOUGH;

@@ -352,11 +352,7 @@ static uint32_t hidden_path(struct compiler *c, enum trace_op op, const char *pa
 	return a->path;
 }
 
-/*
- * The kernel said which file the call met. Of all other calls on paths the recorder tells what it believes to stand there, in the order
- * in which the calls ended.
- */
-static bool tells_file(const struct trace_event *ev)
+bool compile_tells_file(const struct trace_event *ev)
 {
 	switch (ev->op) {
 	case TRACE_OP_STAT: case TRACE_OP_LSTAT: case TRACE_OP_NEWFSTATAT: case TRACE_OP_STATX: case TRACE_OP_EXECVE: case TRACE_OP_EXECVEAT:
@@ -368,7 +364,7 @@ static bool tells_file(const struct trace_event *ev)
 /* The file to look for at path: one that the recorder only believes there tells nothing when the results tell what is there. */
 static uint32_t file_at(struct compiler *c, const char *path, bool follow, uint32_t file, struct where *where)
 {
-	if (!file || tells_file(c->ev) || !c->model.file[file].object)
+	if (!file || compile_tells_file(c->ev) || !c->model.file[file].object)
 		return file;
 	model_walk(&c->model, path, follow, where);
 	return where->object == OBJECT_UNKNOWN || where->object == OBJECT_ABSENT ? file : 0;

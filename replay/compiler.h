@@ -143,6 +143,12 @@ uint16_t compile_expect(struct compiler *c, struct plan_args *args, bool full);
 /* Results that say something about the recorded host and not about the file system: permissions, limits, signals. */
 bool compile_environmental(int64_t result);
 
+/*
+ * The kernel said which file the call met. Of all other calls on paths the recorder tells what it believes to stand there, in the order
+ * in which the calls ended.
+ */
+bool compile_tells_file(const struct trace_event *ev);
+
 /* The slot of a descriptor of the current process; opens the file anew (counted) when the trace cannot explain it. */
 uint32_t compile_slot(struct compiler *c, int fd, uint32_t file);
 /* The current event's descriptor is a place in its ring's table of registered files: from now on it is one of a process with that table. */

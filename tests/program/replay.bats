@@ -1175,6 +1175,37 @@ same_details() {
 	done
 }
 
+@test "a look during a rename met what the kernel says that it met" {
+	for seen in 'file=1 path="/d/b"' 'file=2 path="/d/b"' 'file=1 path="/d/a"'; do
+		for flags in 0 0x2; do
+			build <<-EOT
+				thread 1 tid=10
+				thread 2 tid=11
+				file 1 ino=1 mode=0100644 size=10 path="/d/a"
+				file 2 ino=2 mode=0100644 size=20 path="/d/b"
+				0.1 1 newfstatat file=1 path="/d/a"
+				0.2 1 newfstatat file=2 path="/d/b"
+				1.005+0.001 2 newfstatat $seen
+				1+0.01 1 renameat2 file=1 file2=2 path="/d/a" path2="/d/b" flags=$flags
+				2 1 newfstatat file=1 path="/d/b"
+			EOT
+			good
+			build <<-EOT
+				thread 1 tid=10
+				thread 2 tid=11
+				file 1 ino=1 mode=0100644 size=10 path="/d/a"
+				file 2 ino=2 mode=0100644 size=20 path="/d/b"
+				0.1 1 newfstatat file=1 path="/d/a"
+				0.2 1 newfstatat file=2 path="/d/b"
+				1.005+0.001 1 renameat2 file=1 file2=2 path="/d/a" path2="/d/b" flags=$flags
+				1+0.01 2 newfstatat $seen
+				2 1 newfstatat file=1 path="/d/b"
+			EOT
+			good
+		done
+	done
+}
+
 @test "renames of four threads among the same names, and reads against truncation: as recorded, again and again" {
 	make -s -C "$BATS_TEST_DIRNAME/../.." build/helpers/fsops
 	for case in storm truncate; do
