@@ -73,8 +73,9 @@ const struct call calls[CALL_MAX] = {
 	ROW(symlinkat,       SYMLINKAT,       TEXT_PATHAT,     .fd2 = A1, .special = CALL_SYMLINK, .no_follow = 1),
 	ROW(unlink,          UNLINK,          PATH,            .special = CALL_UNLINK, .no_follow = 1),
 	ROW(unlinkat,        UNLINKAT,        PATHAT,          .fd = A0, .flags = A2, .special = CALL_UNLINK, .no_follow = 1),
-	ROW(mknod,           MKNOD,           PATH,            .mode = A1, .arg = A2, .no_follow = 1),
-	ROW(mknodat,         MKNODAT,         PATHAT,          .fd = A0, .mode = A2, .arg = A3, .no_follow = 1),
+	ROW(mknod,           MKNOD,           PATH,            .mode = A1, .arg = A2, .special = CALL_MKNOD, .no_follow = 1),
+	ROW(mknodat,         MKNODAT,         PATHAT,          .fd = A0, .mode = A2, .arg = A3, .special = CALL_MKNOD, .no_follow = 1),
+	ROW(bind,            BIND,            BIND,            .fd = A0, .special = CALL_BIND, .no_follow = 1),
 
 	ROW(chmod,           CHMOD,           PATH,            .mode = A1),
 	ROW(fchmod,          FCHMOD,          FD,              .fd = A0, .mode = A1),

@@ -24,6 +24,8 @@ enum call_special { /* what the row cannot say; drain.c does it */
 	CALL_AT_POSITION,  /* offset is the descriptor's position before the call */
 	CALL_SPLIT_OFFSET, /* preadv and pwritev: offset in two registers of which the first is enough on 64 bits */
 	CALL_MKDIR,
+	CALL_MKNOD,
+	CALL_BIND,
 	CALL_UNLINK,
 	CALL_RMDIR,
 	CALL_RENAME,

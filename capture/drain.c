@@ -479,6 +479,15 @@ static void fields(struct drain *d, struct drained *e)
 	};
 }
 
+/* The mode of what a call made, as the process's umask left it. */
+static void mode_of_made(struct drained *e, uint32_t umask)
+{
+	if (e->call->special == CALL_BIND)
+		e->event.mode = S_IFSOCK | 0777;
+	if (e->call->special == CALL_MKDIR || e->call->special == CALL_MKNOD || e->call->special == CALL_BIND)
+		e->event.mode &= ~umask;
+}
+
 /* stat, lstat and the like have told what the path led to. False: no file that we record. */
 static bool file_by_stat(struct drain *d, struct drained *e, const struct rec_path *p)
 {
@@ -553,6 +562,8 @@ void drain_event(struct drain *d, const struct rec_head *head, uint32_t bytes, c
 		e.event.ring = request->ring;
 		e.event.bits |= request->bits;
 	}
+	if (p)
+		mode_of_made(&e, p->umask);
 	if ((p && !paths_of(d, &e, p)) || (p && head->bits & REC_STAT && !file_by_stat(d, &e, p))) {
 		d->filtered++;
 		return;

@@ -269,6 +269,11 @@ static void on_success(struct drain *d, struct drained *e)
 		if (e->name)
 			came(d, e->name, NAME_DIRECTORY, NULL);
 		break;
+	case CALL_MKNOD:
+	case CALL_BIND:
+		if (e->name)
+			came(d, e->name, NAME_OTHER, NULL);
+		break;
 	case CALL_SYMLINK: on_symlink(d, e); break;
 	case CALL_LINK:
 		look(d, e);

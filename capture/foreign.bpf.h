@@ -5,6 +5,8 @@
 #define SYS_RECVMSG 17 /* of socketcall */
 #define SYS_RECVMMSG 19
 #define NR_RECVMSG 47
+#define SYS_BIND 2
+#define NR_BIND 49
 #define NR_RECVMMSG 299
 
 /* A call as it would be on x86-64: from on_foreign_exit to the program that records it. */
@@ -91,9 +93,12 @@ static __always_inline bool read_special(struct foreign *f)
 		bpf_probe_read_user(word, sizeof(word), (void *)f->reg[0]);
 		break;
 	case FOREIGN_SOCKETCALL:
-		if (f->reg[0] != SYS_RECVMSG && f->reg[0] != SYS_RECVMMSG)
-			return false;
-		f->nr = f->reg[0] == SYS_RECVMSG ? NR_RECVMSG : NR_RECVMMSG;
+		switch (f->reg[0]) {
+		case SYS_BIND: f->nr = NR_BIND; break;
+		case SYS_RECVMSG: f->nr = NR_RECVMSG; break;
+		case SYS_RECVMMSG: f->nr = NR_RECVMMSG; break;
+		default: return false;
+		}
 		bpf_probe_read_user(word, sizeof(word), (void *)f->reg[1]);
 		break;
 	default: return true;

@@ -127,6 +127,7 @@ const struct foreign_call foreign_ia32[CALL_MAX] = {
 	SAME(344, "syncfs", syncfs),
 	SAME(353, "renameat2", renameat2),
 	SAME(358, "execveat", execveat),
+	SAME(361, "bind", bind),
 	SAME(372, "recvmsg", recvmsg),
 	SAME(377, "copy_file_range", copy_file_range),
 	ROW(378, "preadv2", preadv2, PLAIN, FROM_U(0), FROM_U(1), FROM_U(2), FROM_LH(3), FROM_NONE, FROM_U(5)),

@@ -101,6 +101,7 @@ struct epoll_filefd___unpacked {
 };
 
 struct fs_struct {
+	int umask;
 	struct path root, pwd;
 };
 

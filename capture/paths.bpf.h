@@ -3,6 +3,7 @@
 #include "capture/descriptors.bpf.h"
 
 #define BASE_PSEUDO (1u << 31)
+#define AF_UNIX 1
 
 /*
  * Where a path begins; absolute: nowhere, except inside a chroot. base_bit tells which of the scratch's bases to fill: REC_BASE1 or
@@ -247,6 +248,13 @@ static __always_inline void texts_of(struct call *c, __u32 shape, struct texts *
 		t->dirfd1 = c->arg[0];
 		t->address1 = c->arg[1];
 		break;
+	case SHAPE_BIND: {
+		__u16 family = 0;
+
+		bpf_probe_read_user(&family, sizeof(family), (void *)c->arg[1]);
+		t->address1 = family == AF_UNIX && c->arg[2] > sizeof(family) ? c->arg[1] + sizeof(family) : 0;
+		break;
+	}
 	case SHAPE_PATH_PATH:
 		t->address2 = c->arg[1];
 		t->path2 = true;
@@ -334,11 +342,13 @@ static __always_inline bool on_magic(struct call *c, struct scratch *s, struct r
 	return true;
 }
 
-/* Reads the texts into the scratch. Returns the length of the first. */
+/* Reads the texts into the scratch, and the mask for what is made there. Returns the length of the first. */
 static __always_inline __u32 read_texts(struct call *c, struct scratch *s, const struct texts *t)
 {
+	struct fs_struct *fs = LOAD(c->task, fs);
 	__u32 used;
 
+	s->path.umask = fs ? LOAD(fs, umask) : 0;
 	if (t->address1)
 		s->path.length1 = read_text(c, 0, t->address1);
 	used = s->path.length1;
@@ -370,6 +380,12 @@ static __always_inline int on_path_call(struct call *c, __u32 shape)
 		return filtered(c);
 	texts_of(c, shape, &t);
 	used = read_texts(c, s, &t);
+	if (shape == SHAPE_BIND) {
+		if (!s->path.length1) /* another family, or a name in no file system */
+			return filtered(c);
+		if (s->path.length1 > c->arg[2] - 2) /* it needs no final 0 */
+			s->path.length1 = c->arg[2] - 2;
+	}
 	if (t.open && c->result >= 0 && !opened(c, &id, t.open_flags))
 		return filtered(c);
 	if (!t.open && !s->path.length1 && !(c->bits & REC_FAULT) && t.dirfd1 != AT_FDCWD && !t.path2) {

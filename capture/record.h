@@ -47,6 +47,7 @@ enum call_shape {
 	SHAPE_PATHAT,	   /* base in 0, path in 1 */
 	SHAPE_PATH_PATH,   /* paths in 0 and 1 */
 	SHAPE_PATHAT_PATHAT, /* bases in 0 and 2, paths in 1 and 3 */
+	SHAPE_BIND,	   /* struct sockaddr in 1, its length in 2: a path if it is of AF_UNIX */
 	SHAPE_TEXT_PATH,   /* a text in 0, path in 1 */
 	SHAPE_TEXT_PATHAT, /* a text in 0, base in 1, path in 2 */
 	SHAPE_PATH_NAME,   /* path in 0, a name that is no path in 1 */
@@ -279,7 +280,7 @@ struct rec_path {
 	struct rec_place base1, base2;
 	struct rec_stat stat;
 	__u16 length1, length2; /* without a final 0; one text after the other follows */
-	__u32 reserved;
+	__u32 umask;
 };
 
 struct rec_file { /* a file or directory at first sight, and its name */

@@ -33,7 +33,7 @@ static void made(const struct trace_event *ev, uint32_t path, struct ahead_name 
 {
 	if (ev->result == 0)
 		*n = (struct ahead_name){.path = path, .need = NEED_NOT_THERE, .effect = EFFECT_MAKES};
-	else if (ev->result == -EEXIST)
+	else if (ev->result == -EEXIST || ev->result == -EADDRINUSE)
 		*n = (struct ahead_name){.path = path, .need = NEED_THERE};
 }
 
@@ -81,7 +81,7 @@ void ahead_names(const struct trace_event *ev, struct ahead_name name[2])
 {
 	switch (ev->op) {
 	case TRACE_OP_OPEN: case TRACE_OP_OPENAT: case TRACE_OP_OPENAT2: case TRACE_OP_CREAT: opened(ev, &name[0]); return;
-	case TRACE_OP_MKDIR: case TRACE_OP_MKDIRAT: case TRACE_OP_MKNOD: case TRACE_OP_MKNODAT: made(ev, ev->path, &name[0]); return;
+	case TRACE_OP_MKDIR: case TRACE_OP_MKDIRAT: case TRACE_OP_MKNOD: case TRACE_OP_MKNODAT: case TRACE_OP_BIND: made(ev, ev->path, &name[0]); return;
 	case TRACE_OP_SYMLINK: case TRACE_OP_SYMLINKAT: made(ev, ev->path2, &name[1]); return;
 	case TRACE_OP_LINK: case TRACE_OP_LINKAT:
 		looked_at(ev, &name[0], EFFECT_NONE);

@@ -244,6 +244,23 @@ static void compile_make(struct compiler *c, enum object_kind kind)
 	compile_emit(c, a.path, &a, compile_expect(c, &a, false));
 }
 
+/* What the kernel says of an address that is taken is EEXIST for a name. */
+static void compile_bind(struct compiler *c)
+{
+	const struct trace_event *ev = c->ev;
+	struct trace_event as = *ev;
+
+	if (as.result == -EADDRINUSE)
+		as.result = -EEXIST;
+	if (as.result && as.result != -EEXIST && as.result != -ENOENT && as.result != -ENOTDIR && as.result != -ELOOP) {
+		compile_skip(c);
+		return;
+	}
+	c->ev = &as;
+	compile_make(c, OBJECT_FILE);
+	c->ev = ev;
+}
+
 static void compile_symlink(struct compiler *c)
 {
 	const struct trace_event *ev = c->ev;
@@ -446,6 +463,7 @@ void compile_change_event(struct compiler *c)
 	switch (ev->op) {
 	case TRACE_OP_MKDIR: case TRACE_OP_MKDIRAT: compile_make(c, OBJECT_DIRECTORY); break;
 	case TRACE_OP_MKNOD: case TRACE_OP_MKNODAT: compile_make(c, OBJECT_FILE); break;
+	case TRACE_OP_BIND: compile_bind(c); break;
 	case TRACE_OP_SYMLINK: case TRACE_OP_SYMLINKAT: compile_symlink(c); break;
 	case TRACE_OP_RMDIR: case TRACE_OP_UNLINK: case TRACE_OP_UNLINKAT: compile_remove(c); break;
 	case TRACE_OP_LINK: case TRACE_OP_LINKAT: descriptor ? compile_link_descriptor(c) : compile_link(c); break;

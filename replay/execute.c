@@ -241,7 +241,7 @@ static int64_t execute_change(struct lane *l, const struct plan_op *op, const st
 
 	switch (op->op) {
 	case TRACE_OP_MKDIR: case TRACE_OP_MKDIRAT: return CALL2(SYS_mkdir, path, a->mode);
-	case TRACE_OP_MKNOD: case TRACE_OP_MKNODAT: return CALL3(SYS_mknod, path, S_IFREG | a->mode, 0);
+	case TRACE_OP_MKNOD: case TRACE_OP_MKNODAT: case TRACE_OP_BIND: return CALL3(SYS_mknod, path, S_IFREG | a->mode, 0);
 	case TRACE_OP_RENAME: case TRACE_OP_RENAMEAT: return CALL2(SYS_rename, path, path2);
 	case TRACE_OP_RENAMEAT2: return CALL5(SYS_renameat2, AT_FDCWD, path, AT_FDCWD, path2, a->flags);
 	case TRACE_OP_LINK: case TRACE_OP_LINKAT: return CALL5(SYS_linkat, by_slot ? lane_descriptor(l, op->handle) : AT_FDCWD, path, AT_FDCWD, path2, a->flags);

@@ -73,6 +73,7 @@ const struct replay_op replay_ops[TRACE_OP_MAX] = {
 	[TRACE_OP_UNLINKAT] = AS(CHANGE, FLAGS, true, "the same call with the absolute path"),
 	[TRACE_OP_MKNOD] = AS(CHANGE, MODE, true, "mknod of a regular file, whatever its type was"),
 	[TRACE_OP_MKNODAT] = AS(CHANGE, MODE, true, "mknod of a regular file, whatever its type was"),
+	[TRACE_OP_BIND] = AS(CHANGE, MODE, true, "mknod of a regular file; left out when it failed for another reason than its path"),
 	[TRACE_OP_CHMOD] = AS(PATH, MODE, true, "the same call without set-id and sticky bits"),
 	[TRACE_OP_FCHMOD] = AS(FD, NOT, false, "the same call without set-id and sticky bits"),
 	[TRACE_OP_FCHMODAT] = AS(PATH, MODE, true, "chmod with the absolute path"),

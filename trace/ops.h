@@ -8,6 +8,8 @@
  * What is special:
  *   symlink, symlinkat  path is the target text, path2 the new name
  *   dup, dup2, dup3     result is the new descriptor; dup2 and dup3 carry it in fd2 too
+ *   mkdir, mknod and the like  mode is what the process's umask left of it
+ *   bind                only of AF_UNIX addresses that are paths: makes a socket there
  *   sendfile            fd and file are the input, fd2 and file2 the output
  *   *chown*             arg = uid << 32 | gid
  *   *xattr              path2 is the attribute's name
@@ -85,6 +87,7 @@
 	X(81, UNLINKAT, "unlinkat", UNLINK, TRACE_F_FD | TRACE_F_PATH | TRACE_F_FILE | TRACE_F_FLAGS) \
 	X(82, MKNOD, "mknod", CREATE, TRACE_F_PATH | TRACE_F_MODE | TRACE_F_ARG) \
 	X(83, MKNODAT, "mknodat", CREATE, TRACE_F_FD | TRACE_F_PATH | TRACE_F_MODE | TRACE_F_ARG) \
+	X(84, BIND, "bind", CREATE, TRACE_F_FD | TRACE_F_PATH | TRACE_F_MODE) \
 	X(90, CHMOD, "chmod", ATTR, TRACE_F_PATH | TRACE_F_FILE | TRACE_F_MODE) \
 	X(91, FCHMOD, "fchmod", ATTR, TRACE_F_FD | TRACE_F_FILE | TRACE_F_MODE) \
 	X(92, FCHMODAT, "fchmodat", ATTR, TRACE_F_FD | TRACE_F_PATH | TRACE_F_FILE | TRACE_F_MODE) \

@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 #include "want.h"
@@ -171,6 +172,24 @@ static void stats(void)
 	fstat(0, &st); /* a pipe, or the null device */
 }
 
+/* Only addresses that are paths are files. */
+static void bind_paths(void)
+{
+	struct sockaddr_un path = {AF_UNIX, "bound"}, abstract = {AF_UNIX, "\0iocalls"};
+	long fd = socket(AF_UNIX, SOCK_DGRAM, 0), other = socket(AF_UNIX, SOCK_DGRAM, 0);
+
+	CALL3(bind, other, &abstract, sizeof(sa_family_t) + 8);
+	/* Not all of the path is told, and nothing ends it. */
+	want(CALL3(bind, fd, &path, sizeof(sa_family_t) + 4), "bind fd=%ld path=\"%s/boun\" mode=0140755", fd, dir);
+	close((int)other);
+	other = socket(AF_UNIX, SOCK_STREAM, 0);
+	strcpy(path.sun_path, "boun");
+	want(CALL3(bind, other, &path, sizeof(path)), "bind fd=%ld path=\"%s/boun\" mode=0140755", other, dir);
+	want(CALL1(unlink, "boun"), "unlink file=<%s/boun> path=\"%s/boun\"", dir, dir);
+	close((int)fd);
+	close((int)other);
+}
+
 static void names(void)
 {
 	long d;
@@ -205,6 +224,7 @@ static void names(void)
 	want(CALL1(close, d), "close fd=%ld file=<%s/d>", d, dir);
 	want(CALL3(mknod, "fifo", S_IFIFO | 0600, 0), "mknod path=\"%s/fifo\" mode=010600", dir);
 	want(CALL4(mknodat, AT_FDCWD, "sock", S_IFSOCK | 0600, 0), "mknodat fd=AT_FDCWD path=\"%s/sock\" mode=0140600", dir);
+	bind_paths();
 	want(CALL1(unlink, "fifo"), "unlink file=<%s/fifo> path=\"%s/fifo\"", dir, dir);
 }
 

@@ -138,10 +138,7 @@ requests_are_fios() {
 @test "python" { workload python python; }
 @test "nginx" { workload nginx 16-nginx-ab SCALE=1/30 PORT=$((20000 + $$ % 20000)); }
 
-@test "rsyslog" {
-	unrecorded=1 # bind(2) makes the name of its socket
-	workload rsyslog 18-rsyslog
-}
+@test "rsyslog" { workload rsyslog 18-rsyslog; }
 
 @test "fio, libaio" {
 	workload fio-libaio 13-fio-app ENGINE=libaio

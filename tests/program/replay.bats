@@ -1175,6 +1175,23 @@ same_details() {
 	done
 }
 
+@test "a socket that was bound to a path is a name" {
+	build <<-'EOF'
+		thread 1 tid=10
+		1 1 mkdir path="/d" mode=0755
+		2 1 bind fd=3 path="/d/s" mode=0140750
+		3 1 bind fd=4 path="/d/s" mode=0140750 = -EADDRINUSE
+		4 1 bind fd=4 path="/d/no/s" mode=0140750 = -ENOENT
+		5 1 chmod path="/d/s" mode=0700
+		6 1 rename path="/d/s" path2="/d/t"
+		7 1 bind fd=5 path="/d/s" mode=0140750
+		8 1 unlink path="/d/s"
+	EOF
+	good
+	[ "$(stat -c '%s %a' root/d/t)" = "0 700" ]
+	[ ! -e root/d/s ]
+}
+
 @test "a look during a rename met what the kernel says that it met" {
 	for seen in 'file=1 path="/d/b"' 'file=2 path="/d/b"' 'file=1 path="/d/a"'; do
 		for flags in 0 0x2; do

@@ -10,6 +10,7 @@
 #   R3 a stat that found a device, FIFO or socket
 #   R4 mappings without a file, and munmap, mremap, madvise and msync of addresses where no file is mapped
 #   R5 a call that never returned (= ?): exit, or killed in it. One that is restarted has returned, with ERESTART*
+#   R6 a bind to an address that is no path
 BEGIN {
 	n = split(recorded, names, " ")
 	for (i = 1; i <= n; i++) known[names[i]] = 1
@@ -232,6 +233,7 @@ function on_descriptor(first,    second) {
 # Whether the call is one that is recorded. `rest` holds its arguments.
 function wanted(    first, second) {
 	if (form[name] == "always") return 1
+	if (name == "bind") return rest ~ /sun_path="/
 	if (form[name] == "address") return on_address()
 	if (name == "mmap") return on_mmap()
 	if (name ~ /^execve/ && outcome == "ok") { delete space[pid]; maps[pid] = 0; executed[pid] = 1 }
