@@ -97,6 +97,7 @@ void compile_after_waker(struct compiler *c)
 void compile_record_fd(struct compiler *c, const struct trace_fd *fd)
 {
 	uint32_t object = fd->file < c->model.files_room ? model_object_of(&c->model, fd->file) : 0, slot, *known;
+	uint32_t flags = fd->flags;
 
 	if (fd->fd < 0 || fd->fd >= HANDLES_FD_MAX || !fd->file || fd->file >= c->model.files_room)
 		return;
@@ -116,9 +117,12 @@ void compile_record_fd(struct compiler *c, const struct trace_fd *fd)
 		handles_description(&c->handles, slot)->flags |= DESCRIPTION_DEAD;
 		return;
 	}
+	/* A file that was made without a name is opened like any other; it is no directory. */
+	if (flags & __O_TMPFILE)
+		flags &= ~(uint32_t)O_TMPFILE;
 	c->start_open = grow(c->start_open, &c->start_opens_room, c->start_opens + 1, sizeof(*c->start_open));
 	c->start_open[c->start_opens++] =
-		(struct start_open){.slot = slot, .object = object, .flags = fd->flags, .position = fd->position};
+		(struct start_open){.slot = slot, .object = object, .flags = flags, .position = fd->position};
 }
 
 static void compile_clone(struct compiler *c)

@@ -125,7 +125,7 @@ static uint32_t guessed_directory(struct model *m, uint32_t object)
 	struct object *o = &m->object[object];
 
 	o->kind = OBJECT_DIRECTORY;
-	o->bits &= (uint8_t)~OBJECT_GUESSED;
+	o->bits = (uint8_t)((o->bits & ~OBJECT_GUESSED) | OBJECT_MODE_GUESSED);
 	return object;
 }
 
@@ -155,6 +155,7 @@ static bool step(struct walk *w, const char *text, size_t n, bool last)
 		object = w->must_exist ? guessed_directory(m, object) : OBJECT_UNKNOWN;
 	if (object == OBJECT_UNKNOWN && name && !last && w->must_exist) {
 		object = model_new_object(m, OBJECT_DIRECTORY, 0755);
+		m->object[object].bits = OBJECT_MODE_GUESSED;
 		model_existed(m, name, object);
 	}
 	to->directory = here(w);

@@ -23,6 +23,7 @@ enum object_bits {
 	OBJECT_CHANGED = 1 << 5,  /* its data or attributes are changed by the recording */
 	OBJECT_LISTED = 1 << 4,   /* only known from the listing of its directory: nothing reads it */
 	OBJECT_GUESSED = 1 << 3,  /* nothing is known but that it exists: its kind, mode and size come with its file id */
+	OBJECT_MODE_GUESSED = 1 << 6, /* of a directory that paths led through: its mode comes with its file id */
 	OBJECT_SIZE_SET = 1 << 2, /* its size was changed by the recording: reads say nothing about the start any more */
 };
 

@@ -94,6 +94,17 @@ static uint32_t place(struct model *m, const char *path, uint32_t file, enum obj
 	return object;
 }
 
+static void tell_mode(struct model *m, uint32_t file, uint32_t object)
+{
+	const struct model_file *f = &m->file[file];
+	struct object *o = &m->object[object];
+
+	if (!(o->bits & OBJECT_MODE_GUESSED) || !S_ISDIR(f->mode) || f->bits & TRACE_FILE_CREATED)
+		return;
+	o->mode = permissions(f->mode);
+	o->bits &= (uint8_t)~OBJECT_MODE_GUESSED;
+}
+
 uint32_t model_object_of(struct model *m, uint32_t file)
 {
 	struct where where;
@@ -110,8 +121,10 @@ uint32_t model_object_of(struct model *m, uint32_t file)
 			return 0;
 		strcpy(path, text);
 		object = place(m, path, file, OBJECT_FILE, &where);
-		if (object && !m->file[file].object)
+		if (object && !m->file[file].object) {
 			m->file[file].object = object;
+			tell_mode(m, file, object);
+		}
 	}
 	return m->file[file].object;
 }
@@ -312,6 +325,7 @@ void model_tie(struct model *m, uint32_t file, uint32_t object)
 	m->file[file].object = object;
 	if (!(o->bits & OBJECT_AT_START))
 		return;
+	tell_mode(m, file, object);
 	if (o->bits & OBJECT_GUESSED && f->mode) {
 		model_ways_change(m);
 		o->kind = (uint8_t)kind_of_mode(f->mode, o->kind);

@@ -1175,6 +1175,22 @@ same_details() {
 	done
 }
 
+@test "a file that had been opened without a name is open at the start, and directories on the way have their modes" {
+	build <<-'EOF'
+		thread 1 tid=10 pid=10
+		file 1 ino=1 mode=0100600 size=10
+		fd pid=10 fd=3 file=1 flags=0x410002 pos=0 desc=0x7
+		file 2 ino=2 mode=0100640 size=10 path="/d/e/f"
+		file 3 ino=3 mode=040700 path="/d"
+		file 4 ino=4 mode=040710 path="/d/e"
+		1 1 read fd=3 file=1 offset=0 length=100 = 10
+		2 1 newfstatat file=2 path="/d/e/f"
+		3 1 newfstatat file=4 path="/d/e"
+	EOF
+	good
+	[ "$(cd root && stat -c '%a' d d/e d/e/f | xargs)" = "700 710 640" ]
+}
+
 @test "a socket that was bound to a path is a name" {
 	build <<-'EOF'
 		thread 1 tid=10
