@@ -90,9 +90,9 @@ const struct call calls[CALL_MAX] = {
 	ROW(futimesat,       FUTIMESAT,       PATHAT,          .fd = A0),
 	ROW(utimensat,       UTIMENSAT,       PATHAT,          .fd = A0, .flags = A3, .no_follow = 2),
 
-	ROW(setxattr,        SETXATTR,        PATH_NAME,       .length = A3, .flags = A4),
-	ROW(lsetxattr,       LSETXATTR,       PATH_NAME,       .length = A3, .flags = A4, .no_follow = 1),
-	ROW(fsetxattr,       FSETXATTR,       FD_NAME,         .fd = A0, .length = A3, .flags = A4),
+	ROW(setxattr,        SETXATTR,        PATH_NAME,       .length = A3, .flags = A4, .mode = A2),
+	ROW(lsetxattr,       LSETXATTR,       PATH_NAME,       .length = A3, .flags = A4, .mode = A2, .no_follow = 1),
+	ROW(fsetxattr,       FSETXATTR,       FD_NAME,         .fd = A0, .length = A3, .flags = A4, .mode = A2),
 	ROW(getxattr,        GETXATTR,        PATH_NAME,       .length = A3),
 	ROW(lgetxattr,       LGETXATTR,       PATH_NAME,       .length = A3, .no_follow = 1),
 	ROW(fgetxattr,       FGETXATTR,       FD_NAME,         .fd = A0, .length = A3),

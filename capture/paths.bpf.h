@@ -224,6 +224,27 @@ struct texts {
 	bool open;
 };
 
+/*
+ * An attribute's value is data, and not told. Only the smallest of access control lists says no more than a mode does, and is a way to set
+ * that (cp -p): owner, group and others, in the form of linux/posix_acl_xattr.h. 0: another value.
+ */
+SEPARATE __u32 mode_of_acl(__u64 address, __u64 size)
+{
+	struct {
+		__u32 version;
+		struct {
+			__u16 tag, permissions;
+			__u32 id;
+		} entry[3];
+	} acl = {};
+
+	if (size != sizeof(acl) || bpf_probe_read_user(&acl, sizeof(acl), (void *)address))
+		return 0;
+	if (acl.version != 2 || acl.entry[0].tag != 1 || acl.entry[1].tag != 4 || acl.entry[2].tag != 0x20)
+		return 0;
+	return 01000 | (acl.entry[0].permissions & 7) << 6 | (acl.entry[1].permissions & 7) << 3 | (acl.entry[2].permissions & 7);
+}
+
 static __always_inline void texts_of(struct call *c, __u32 shape, struct texts *t)
 {
 	t->dirfd1 = t->dirfd2 = AT_FDCWD;
@@ -277,12 +298,16 @@ static __always_inline void texts_of(struct call *c, __u32 shape, struct texts *
 		t->address2 = c->arg[2];
 		t->path2 = true;
 		break;
-	case SHAPE_PATH_NAME: t->address2 = c->arg[1]; break;
+	case SHAPE_PATH_NAME:
+		t->address2 = c->arg[1];
+		c->arg[2] = mode_of_acl(c->arg[2], c->arg[3]);
+		break;
 	case SHAPE_FD_NAME:
 		t->path1 = false;
 		t->dirfd1 = c->arg[0];
 		t->address1 = 0;
 		t->address2 = c->arg[1];
+		c->arg[2] = mode_of_acl(c->arg[2], c->arg[3]);
 		break;
 	}
 }

@@ -291,6 +291,10 @@ static void compile_simple(struct compiler *c, uint32_t slot)
 		if (ev->result >= 0)
 			expect = PLAN_EXPECT_SUCCESS;
 		break;
+	case TRACE_OP_FCHMOD: case TRACE_OP_FCHMODAT2:
+		if (d->object && !ev->result)
+			model_set_mode(&c->model, d->object, ev->mode);
+		break;
 	case TRACE_OP_FCHOWN:
 		if (d->object)
 			c->model.object[d->object].bits |= OBJECT_CHANGED;

@@ -25,6 +25,8 @@ static void add_entry(struct listing *l, uint32_t object, size_t length, bool mo
 	uint32_t *seen = map_put(&l->entry_of, object);
 	struct plan_entry e = {.path = texts_add(&c->strings, l->path, length), .same_as = PLAN_NONE, .mode = o->mode, .stored_ratio = 1};
 
+	if (!l->start && o->mode_set)
+		e.mode = o->mode_set & 0777;
 	if (o->kind == OBJECT_DIRECTORY)
 		e.mode |= S_IFDIR;
 	else if (o->kind == OBJECT_LINK)

@@ -256,7 +256,7 @@ static void compile_close_range(struct compiler *c)
 	int64_t last = (uint32_t)ev->fd2 > HANDLES_FD_MAX ? HANDLES_FD_MAX : ev->fd2;
 
 	if (ev->result < 0 || ev->fd < 0) {
-		compile_skip(c);
+		compile_books(c);
 		return;
 	}
 	for (int64_t fd = ev->fd; fd <= last; fd++) {

@@ -154,6 +154,12 @@ static void compile_range(struct compiler *c, struct mapping *m, uint64_t from)
 	compile_emit(c, m->map, &a, ev->op == TRACE_OP_MSYNC ? compile_expect(c, &a, false) : PLAN_EXPECT_SUCCESS);
 }
 
+/* Advice that only takes or gives memory; the rest could break the replayer. */
+static bool takes_or_gives(uint64_t advice)
+{
+	return advice <= MADV_DONTNEED || (advice >= MADV_COLD && advice <= MADV_POPULATE_WRITE);
+}
+
 void compile_map_event(struct compiler *c)
 {
 	const struct trace_event *ev = c->ev;
@@ -183,8 +189,11 @@ void compile_map_event(struct compiler *c)
 		return;
 	}
 	m = find_address(c, (uint64_t)ev->offset2);
-	/* Advice that only takes or gives memory; the rest could break the replayer. */
-	if (!m || ev->result < 0 || (ev->op == TRACE_OP_MADVISE && ev->arg > MADV_DONTNEED)) {
+	if (ev->op == TRACE_OP_MADVISE && ev->arg >= MADV_DONTFORK && ev->arg <= MADV_KEEPONFORK) {
+		compile_books(c);
+		return;
+	}
+	if (!m || ev->result < 0 || (ev->op == TRACE_OP_MADVISE && !takes_or_gives(ev->arg))) {
 		compile_skip(c);
 		return;
 	}

@@ -70,9 +70,21 @@ static bool lists_xattr(const struct trace_event *ev)
 	return ev->op == TRACE_OP_LISTXATTR || ev->op == TRACE_OP_LLISTXATTR || ev->op == TRACE_OP_FLISTXATTR;
 }
 
+/* The smallest list sets the mode; where the trace does not tell it, it stays as it is. */
+static void set_acl(struct compiler *c, uint32_t object, struct plan_args *a, bool access)
+{
+	const struct trace_event *ev = c->ev;
+	const struct object *o = known(object) ? &c->model.object[object] : NULL;
+
+	if (!(ev->mode & OBJECT_MODE_KNOWN))
+		a->mode = !o ? 0755 : o->mode_set ? o->mode_set & 0777 : o->mode;
+	else if (o && access && !ev->result)
+		model_set_mode(&c->model, object, ev->mode);
+}
+
 /*
  * Only user. attributes can be made by everybody and mean nothing to the kernel; of the others only their absence is replayed, and
- * the access control lists that programs copy along with a mode.
+ * the access control lists by which programs copy a mode.
  * An attribute that was there before belongs to the starting state. false: cannot be replayed.
  */
 bool compile_xattr(struct compiler *c, uint32_t object, struct plan_args *a)
@@ -90,8 +102,11 @@ bool compile_xattr(struct compiler *c, uint32_t object, struct plan_args *a)
 		return false;
 	a->path2 = texts_add(&c->strings, name, strlen(name));
 	/* The smallest access control list says what the mode says; its bytes are known (execute.c). */
-	if (!strncmp(name, "system.posix_acl_", 17) && !gets_xattr(ev))
+	if (!strncmp(name, "system.posix_acl_", 17) && !gets_xattr(ev)) {
+		if (sets_xattr(ev))
+			set_acl(c, object, a, !strcmp(name + 17, "access"));
 		return !sets_xattr(ev) || ev->length == XATTR_ACL_BYTES;
+	}
 	if (strncmp(name, "user.", 5))
 		return gets_xattr(ev) && ev->result < 0;
 	if (!known(object))
@@ -184,6 +199,8 @@ void compile_path_event(struct compiler *c)
 		a.flags |= is_xattr(ev) ? 0 : AT_SYMLINK_NOFOLLOW;
 	if (known(object) && (ev->op == TRACE_OP_CHOWN || ev->op == TRACE_OP_LCHOWN || ev->op == TRACE_OP_FCHOWNAT))
 		c->model.object[object].bits |= OBJECT_CHANGED;
+	if (known(object) && !ev->result && (ev->op == TRACE_OP_CHMOD || ev->op == TRACE_OP_FCHMODAT || ev->op == TRACE_OP_FCHMODAT2))
+		model_set_mode(&c->model, object, ev->mode);
 	compile_begin(c);
 	compile_touch_name(c, &c->where, false);
 	if (ev->op == TRACE_OP_TRUNCATE && known(object)) {

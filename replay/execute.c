@@ -180,24 +180,30 @@ static int64_t execute_map(struct lane *l, const struct plan_op *op, const struc
 	}
 }
 
-/* u::rwx g::r-x o::r-x in the form of the attribute system.posix_acl_access (linux/posix_acl_xattr.h). */
-static const uint8_t plain_acl[XATTR_ACL_BYTES] = {2, 0, 0, 0, 1,    0, 7,    0, 255,  255,  255,  255,  4,    0,
-						   5, 0, 255, 255, 255, 255, 32,  0,  5,    0,   255,  255,  255,  255};
-
-static const void *attribute_bytes(const struct lane *l, const char *name)
+/* The owner's, the group's and the others' part of a mode in the form of the attribute system.posix_acl_access (linux/posix_acl_xattr.h). */
+static const void *plain_acl(uint32_t mode, uint8_t acl[XATTR_ACL_BYTES])
 {
-	return name[0] == 'u' ? (const void *)l->run->pool : plain_acl;
+	static const uint8_t frame[XATTR_ACL_BYTES] = {2, 0, 0,	  0,   1,   0,	 0,  0, 255, 255, 255, 255, 4,	 0,
+						       0, 0, 255, 255, 255, 255, 32, 0, 0,   0,	  255, 255, 255, 255};
+
+	memcpy(acl, frame, sizeof(frame));
+	acl[6] = mode >> 6 & 7;
+	acl[14] = mode >> 3 & 7;
+	acl[22] = mode & 7;
+	return acl;
 }
 
 static int64_t execute_xattr(struct lane *l, const struct plan_op *op, const struct plan_args *a)
 {
 	const char *path = op->bits & PLAN_BY_SLOT ? "" : text(l, a->path), *name = text(l, a->path2);
 	int fd = replay_ops[op->op].by_path ? -1 : lane_descriptor(l, op->handle);
+	uint8_t acl[XATTR_ACL_BYTES];
+	const void *value = name[0] == 'u' ? (const void *)l->run->pool : plain_acl(a->mode, acl);
 
 	switch (op->op) {
-	case TRACE_OP_SETXATTR: return CALL5(SYS_setxattr, path, name, attribute_bytes(l, name), a->length, a->flags);
-	case TRACE_OP_LSETXATTR: return CALL5(SYS_lsetxattr, path, name, attribute_bytes(l, name), a->length, a->flags);
-	case TRACE_OP_FSETXATTR: return CALL5(SYS_fsetxattr, fd, name, attribute_bytes(l, name), a->length, a->flags);
+	case TRACE_OP_SETXATTR: return CALL5(SYS_setxattr, path, name, value, a->length, a->flags);
+	case TRACE_OP_LSETXATTR: return CALL5(SYS_lsetxattr, path, name, value, a->length, a->flags);
+	case TRACE_OP_FSETXATTR: return CALL5(SYS_fsetxattr, fd, name, value, a->length, a->flags);
 	case TRACE_OP_GETXATTR: return CALL4(SYS_getxattr, path, name, l->buffer, a->length);
 	case TRACE_OP_LGETXATTR: return CALL4(SYS_lgetxattr, path, name, l->buffer, a->length);
 	case TRACE_OP_FGETXATTR: return CALL4(SYS_fgetxattr, fd, name, l->buffer, a->length);
@@ -228,7 +234,8 @@ static int64_t execute_path(struct lane *l, const struct plan_op *op, const stru
 	case TRACE_OP_STATFS: return CALL2(SYS_statfs, path, to);
 	case TRACE_OP_READLINK: case TRACE_OP_READLINKAT: return CALL4(SYS_readlinkat, at, path, to, a->length > 4096 ? 4096 : a->length);
 	case TRACE_OP_TRUNCATE: return CALL2(SYS_truncate, path, a->length);
-	case TRACE_OP_CHMOD: case TRACE_OP_FCHMODAT: case TRACE_OP_FCHMODAT2: return CALL2(SYS_chmod, path, a->mode);
+	case TRACE_OP_CHMOD: case TRACE_OP_FCHMODAT: case TRACE_OP_FCHMODAT2:
+		return by_slot ? CALL2(SYS_fchmod, at, a->mode) : CALL2(SYS_chmod, path, a->mode);
 	case TRACE_OP_CHOWN: case TRACE_OP_LCHOWN: case TRACE_OP_FCHOWNAT: return CALL5(SYS_fchownat, at, path, uid, gid, flags);
 	default: return CALL4(SYS_utimensat, at, by_slot ? NULL : path, NULL, by_slot ? 0 : flags);
 	}

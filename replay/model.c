@@ -270,6 +270,12 @@ void model_unbind(struct model *m, uint32_t name)
 	m->name[name].now = OBJECT_ABSENT;
 }
 
+void model_set_mode(struct model *m, uint32_t object, uint32_t mode)
+{
+	m->object[object].mode_set = OBJECT_MODE_KNOWN | (mode & 0777);
+	m->object[object].bits |= OBJECT_CHANGED;
+}
+
 void model_saw_bytes(struct model *m, uint32_t object, uint64_t offset, uint64_t result)
 {
 	struct object *o = &m->object[object];

@@ -27,9 +27,12 @@ enum object_bits {
 	OBJECT_SIZE_SET = 1 << 2, /* its size was changed by the recording: reads say nothing about the start any more */
 };
 
+enum { OBJECT_MODE_KNOWN = 01000 };
+
 struct object {
 	uint8_t kind, bits;
 	uint32_t mode; /* permissions at first sight or creation */
+	uint32_t mode_set; /* by the recording since, with OBJECT_MODE_KNOWN; 0: not */
 	uint32_t target; /* text of a symbolic link */
 	uint32_t name; /* a name that leads or led to it */
 	uint32_t start_name; /* of the starting state; 0 when it had none */
@@ -141,6 +144,9 @@ uint32_t model_new_object(struct model *m, enum object_kind kind, uint32_t mode)
 void model_bind(struct model *m, uint32_t name, uint32_t object);
 void model_unbind(struct model *m, uint32_t name);
 void model_tie(struct model *m, uint32_t file, uint32_t object);
+
+/* Its permissions were changed. */
+void model_set_mode(struct model *m, uint32_t object, uint32_t mode);
 
 /* A read at offset returned that many bytes: the file was that long. */
 void model_saw_bytes(struct model *m, uint32_t object, uint64_t offset, uint64_t result);

@@ -79,10 +79,13 @@ static void *enter(void *arg)
 	/* Signals are for the main thread. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, NULL);
-	if (unshare(CLONE_FS) || fchdir(s->fd) || chroot(".") || chdir("/"))
+	/* Modes are made as they are told; with the directories the mask becomes the sandbox's own. */
+	if (unshare(CLONE_FS) || fchdir(s->fd) || chroot(".") || chdir("/")) {
 		s->result = -errno;
-	else
+	} else {
+		umask(0);
 		s->result = s->function(s->context);
+	}
 	s->done = true;
 	return NULL;
 }

@@ -186,7 +186,6 @@ int state_create(struct state_work *w)
 {
 	int rc = 0;
 
-	umask(0);
 	/* A directory stands before what is in it. */
 	for (uint32_t i = 0; i < w->plan->start_n && !rc; i++)
 		rc = create_directory(w, &w->plan->start[i]);

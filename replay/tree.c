@@ -80,6 +80,8 @@ static void compare_entry(struct comparison *c, const struct stat *st)
 		target[n < 0 ? 0 : n] = 0;
 		if (strcmp(target, plan_text(c->plan, e->target)))
 			differs(c, c->path, "target", 0, 0);
+	} else if ((e->mode ^ st->st_mode) & 0777) {
+		differs(c, c->path, "mode", e->mode & 0777, st->st_mode & 0777);
 	}
 }
 

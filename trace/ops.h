@@ -12,7 +12,7 @@
  *   bind                only of AF_UNIX addresses that are paths: makes a socket there
  *   sendfile            fd and file are the input, fd2 and file2 the output
  *   *chown*             arg = uid << 32 | gid
- *   *xattr              path2 is the attribute's name
+ *   *xattr              path2 is the attribute's name; mode what the smallest access control list says, with 01000 beside it, else 0
  *   mmap                offset2 is the address that it returned, arg the protection; munmap, msync, madvise find the file by offset2
  *   readv and the like  length is the sum of the vector, arg the number of its parts
  *   lseek               offset is the requested offset, arg the whence
@@ -100,9 +100,9 @@
 	X(99, UTIMES, "utimes", ATTR, TRACE_F_PATH | TRACE_F_FILE) \
 	X(100, FUTIMESAT, "futimesat", ATTR, TRACE_F_FD | TRACE_F_PATH | TRACE_F_FILE) \
 	X(101, UTIMENSAT, "utimensat", ATTR, TRACE_F_FD | TRACE_F_PATH | TRACE_F_FILE | TRACE_F_FLAGS) \
-	X(110, SETXATTR, "setxattr", XATTR, TRACE_F_PATH | TRACE_F_FILE | TRACE_F_PATH2 | TRACE_F_LENGTH | TRACE_F_FLAGS) \
-	X(111, LSETXATTR, "lsetxattr", XATTR, TRACE_F_PATH | TRACE_F_FILE | TRACE_F_PATH2 | TRACE_F_LENGTH | TRACE_F_FLAGS) \
-	X(112, FSETXATTR, "fsetxattr", XATTR, TRACE_F_FD | TRACE_F_FILE | TRACE_F_PATH2 | TRACE_F_LENGTH | TRACE_F_FLAGS) \
+	X(110, SETXATTR, "setxattr", XATTR, TRACE_F_PATH | TRACE_F_FILE | TRACE_F_PATH2 | TRACE_F_LENGTH | TRACE_F_FLAGS | TRACE_F_MODE) \
+	X(111, LSETXATTR, "lsetxattr", XATTR, TRACE_F_PATH | TRACE_F_FILE | TRACE_F_PATH2 | TRACE_F_LENGTH | TRACE_F_FLAGS | TRACE_F_MODE) \
+	X(112, FSETXATTR, "fsetxattr", XATTR, TRACE_F_FD | TRACE_F_FILE | TRACE_F_PATH2 | TRACE_F_LENGTH | TRACE_F_FLAGS | TRACE_F_MODE) \
 	X(113, GETXATTR, "getxattr", XATTR, TRACE_F_PATH | TRACE_F_FILE | TRACE_F_PATH2 | TRACE_F_LENGTH) \
 	X(114, LGETXATTR, "lgetxattr", XATTR, TRACE_F_PATH | TRACE_F_FILE | TRACE_F_PATH2 | TRACE_F_LENGTH) \
 	X(115, FGETXATTR, "fgetxattr", XATTR, TRACE_F_FD | TRACE_F_FILE | TRACE_F_PATH2 | TRACE_F_LENGTH) \
