@@ -43,6 +43,7 @@ const struct call calls[CALL_MAX] = {
 	ROW(ftruncate,       FTRUNCATE,       FD,              .fd = A0, .length = A1),
 	ROW(fallocate,       FALLOCATE,       FD,              .fd = A0, .flags = A1, .offset = A2, .length = A3),
 	ROW(copy_file_range, COPY_FILE_RANGE, COPY,            .fd = A0, .fd2 = A2, .length = A4, .flags = A5, .special = CALL_COPY),
+	ROW(ioctl,           FICLONERANGE,    CLONE_FILE,      .fd = A0, .fd2 = A2, .length = A4, .special = CALL_CLONE_FILE),
 	ROW(sendfile,        SENDFILE,        SENDFILE,        .fd = A1, .fd2 = A0, .length = A3, .special = CALL_SENDFILE),
 	ROW(splice,          SPLICE,          COPY,            .fd = A0, .fd2 = A2, .length = A4, .flags = A5, .special = CALL_COPY),
 
@@ -123,6 +124,7 @@ const struct call calls[CALL_MAX] = {
 
 	ROW(recvmsg,         RECV_FD,         RECVMSG,         .flags = A1),
 	ROW(recvmmsg,        RECV_FD,         RECVMMSG,        .flags = A1),
+	ROW(open_by_handle_at, OPEN_BY_HANDLE_AT, NEW_DESCRIPTOR, .fd = A0, .flags = A2),
 	ROW(pidfd_getfd,     PIDFD_GETFD,     NEW_DESCRIPTOR,  .fd = A0, .fd2 = A1, .flags = A2),
 	ROW(cachestat,       CACHESTAT,       FD,              .fd = A0, .since = "6.5"),
 
@@ -183,8 +185,8 @@ const struct request requests[REQUEST_MAX] = {
 	REQUEST(38, "SYMLINKAT",       "5.15", TEXT_PATH, symlinkat,       REQ_ADDR, REQ_FD, REQ_OFF),
 	REQUEST(39, "LINKAT",          "5.15", PATHS,     linkat,          REQ_FD, REQ_ADDR, REQ_LEN, REQ_OFF, REQ_FLAGS),
 	OTHER(40, "MSG_RING"),
-	REQUEST(41, "FSETXATTR",       "5.19", FD_NAME,   fsetxattr,       REQ_FD, REQ_ADDR, REQ_OFF, REQ_LEN, REQ_FLAGS),
-	REQUEST(42, "SETXATTR",        "5.19", PATH_NAME, setxattr,        REQ_ADDR3, REQ_ADDR, REQ_OFF, REQ_LEN, REQ_FLAGS),
+	REQUEST(41, "FSETXATTR",       "5.19", FD_NAME,   fsetxattr,       REQ_FD, REQ_ADDR, REQ_NONE, REQ_LEN, REQ_FLAGS),
+	REQUEST(42, "SETXATTR",        "5.19", PATH_NAME, setxattr,        REQ_ADDR3, REQ_ADDR, REQ_NONE, REQ_LEN, REQ_FLAGS),
 	REQUEST(43, "FGETXATTR",       "5.19", FD_NAME,   fgetxattr,       REQ_FD, REQ_ADDR, REQ_OFF, REQ_LEN),
 	REQUEST(44, "GETXATTR",        "5.19", PATH_NAME, getxattr,        REQ_ADDR3, REQ_ADDR, REQ_OFF, REQ_LEN),
 	OTHER(45, "SOCKET"),

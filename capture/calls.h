@@ -38,6 +38,7 @@ enum call_special { /* what the row cannot say; drain.c does it */
 	CALL_MAPPED, /* msync, madvise: an address in a mapping */
 	CALL_COPY,
 	CALL_SENDFILE,
+	CALL_CLONE_FILE,
 	CALL_FORK,
 	CALL_CLONE3,
 	CALL_OWNER,

@@ -238,6 +238,40 @@ static __always_inline __u64 offset_at(const struct call *c, __u64 address)
 	return result > 0 ? offset - result : offset;
 }
 
+#define FICLONE 0x40049409
+#define FICLONERANGE 0x4020940d
+
+static __always_inline bool clones_file(__u32 command)
+{
+	return command == FICLONE || command == FICLONERANGE;
+}
+
+static __always_inline int on_clone_file(struct call *c)
+{
+	struct { /* struct file_clone_range */
+		__s64 fd;
+		__u64 from, length, to;
+	} range = {.fd = (int)c->arg[2]};
+	struct rec_id id = {}, id2 = {};
+	__u32 type, type2;
+
+	if (!clones_file(c->arg[1]) ||
+	    ((__u32)c->arg[1] == FICLONERANGE && bpf_probe_read_user(&range, sizeof(range), (void *)c->arg[2])))
+		return filtered(c);
+	c->arg[2] = c->arg[0];
+	c->arg[0] = range.fd;
+	c->arg[4] = range.length;
+	c->arg[5] = 0;
+	type = identify(file_of(c->task, c->arg[0]), &id);
+	type2 = identify(file_of(c->task, c->arg[2]), &id2);
+	if (!type && !type2)
+		return filtered(c);
+	c->bits |= type;
+	if (type2)
+		c->bits |= REC_FILE2;
+	return emit_wide(c, &id, range.from, &id2, range.to);
+}
+
 static __always_inline int on_copy(struct call *c, int in, int out, __u64 in_offset, __u64 out_offset)
 {
 	struct file *from = file_of(c->task, in), *to = file_of(c->task, out);

@@ -317,6 +317,13 @@ void effects_apply(struct drain *d, struct drained *e)
 		ev->arg = (e->arg[uid] & 0xffffffff) << 32 | (e->arg[uid + 1] & 0xffffffff);
 		break;
 	}
+	case CALL_CLONE_FILE: {
+		const struct rec_wide *w = (const struct rec_wide *)e->record;
+
+		ev->offset = w->event.position;
+		ev->offset2 = w->position2;
+		return;
+	}
 	case CALL_FCNTL: on_fcntl(e); break;
 	case CALL_CLOSE_RANGE:
 		ev->fd2 = (int32_t)e->arg[1];

@@ -97,6 +97,7 @@ static __always_inline int on_call(struct call *c, __u32 shape)
 	case SHAPE_DUP2: return on_dup2(c);
 	case SHAPE_MMAP: return on_mmap(c);
 	case SHAPE_COPY: return on_copy(c, c->arg[0], c->arg[2], c->arg[1], c->arg[3]);
+	case SHAPE_CLONE_FILE: return on_clone_file(c);
 	case SHAPE_SENDFILE: return on_copy(c, c->arg[1], c->arg[0], c->arg[2], 0);
 	case SHAPE_FORK:
 		if (c->nr == NR_CLONE3 && bpf_probe_read_user(&c->arg[0], sizeof(c->arg[0]), (void *)c->arg[0]))
@@ -225,6 +226,8 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long ret)
 		return 0;
 	if (shape == SHAPE_FD || shape == SHAPE_CLOSE || names_descriptor(regs, &cfg.call[nr]))
 		return on_plain_call(task, regs, nr, ret, shape == SHAPE_CLOSE);
+	if (shape == SHAPE_CLONE_FILE && !clones_file(regs->si)) /* ioctl is for everything, and may be frequent */
+		return 0;
 	leave_to_others(ctx, shape);
 	return 0;
 }

@@ -28,6 +28,7 @@ enum call_shape {
 	SHAPE_MMAP,	   /* descriptor in 4 */
 	SHAPE_ADDRESS,	   /* a mapping's address in 0: the drainer knows what is mapped there */
 	SHAPE_COPY,	   /* descriptors in 0 and 2, offset pointers in 1 and 3 */
+	SHAPE_CLONE_FILE,  /* of ioctl FICLONE and FICLONERANGE only: output descriptor in 0, the rest in 2; told as SHAPE_COPY */
 	SHAPE_SENDFILE,	   /* output descriptor in 0, input in 1, offset pointer in 2 */
 	SHAPE_NEW_DESCRIPTOR, /* result is a descriptor of a file that was open elsewhere */
 	SHAPE_RING_SETUP,  /* struct io_uring_params in 1; result is a ring's descriptor */

@@ -250,7 +250,7 @@ static void count_bytes(struct compiler *c, uint32_t lane, const struct plan_arg
 	struct plan_lane *l = &c->plan->lane[lane];
 	uint8_t class = trace_ops[c->ev->op].class;
 	uint64_t n = a->length > INT32_MAX ? INT32_MAX : a->length;
-	bool copies = class == TRACE_CLASS_COPY || class == TRACE_CLASS_XATTR;
+	bool copies = (class == TRACE_CLASS_COPY && c->ev->op != TRACE_OP_FICLONERANGE) || class == TRACE_CLASS_XATTR;
 
 	if ((class == TRACE_CLASS_READ || class == TRACE_CLASS_READDIR || class == TRACE_CLASS_STAT || copies) && n > l->longest_read)
 		l->longest_read = n;

@@ -53,7 +53,7 @@ static void put_position_right(struct compiler *c, uint32_t slot)
 		return;
 	compile_begin(c);
 	order_read(c->order, &c->handles.slot[slot].r_slot);
-	order_write(c->order, &d->r_position);
+	order_write_strictly(c->order, &d->r_position);
 	compile_hidden(c, TRACE_OP_LSEEK, slot, &a);
 	d->position = ev->offset;
 }
@@ -129,6 +129,11 @@ static void compile_data(struct compiler *c, uint32_t slot)
 	uint32_t object = d->object;
 	bool raced;
 
+	/* No offset at all: it did nothing, and an engine could take it for another one. */
+	if (!moves && ev->offset < 0 && ev->result == -EINVAL) {
+		compile_books(c);
+		return;
+	}
 	/* What was there at once then need not be now; the one that waits gets the same. */
 	a.flags &= ~(uint64_t)RWF_NOWAIT;
 	if (append && object)
@@ -136,7 +141,7 @@ static void compile_data(struct compiler *c, uint32_t slot)
 	compile_begin(c);
 	order_read(c->order, &c->handles.slot[slot].r_slot);
 	if (moves)
-		order_write(c->order, &d->r_position);
+		order_write_strictly(c->order, &d->r_position);
 	if (writes)
 		touch_write(c, slot, at, done, append);
 	else
@@ -165,7 +170,7 @@ static void compile_seek(struct compiler *c, uint32_t slot)
 		expect = compile_expect(c, &a, false);
 	compile_begin(c);
 	order_read(c->order, &c->handles.slot[slot].r_slot);
-	order_write(c->order, &d->r_position);
+	order_write_strictly(c->order, &d->r_position);
 	if (o && ev->arg != SEEK_SET && ev->arg != SEEK_CUR)
 		order_read(c->order, &o->r_size);
 	if (o && o->kind == OBJECT_FILE && ev->result >= 0) {
@@ -222,6 +227,30 @@ static void compile_size(struct compiler *c, uint32_t slot)
 	compile_emit(c, slot, &a, compile_expect(c, &a, false));
 }
 
+static uint64_t left_in(struct compiler *c, uint32_t slot, int64_t offset)
+{
+	const struct object *o = object_of(c, slot);
+
+	return o && offset >= 0 && o->size > (uint64_t)offset ? o->size - (uint64_t)offset : 0;
+}
+
+/* How many bytes have come into the output. */
+static uint64_t cloned(struct compiler *c, uint32_t in)
+{
+	const struct trace_event *ev = c->ev;
+
+	return ev->length ? ev->length : left_in(c, in, ev->offset);
+}
+
+/* Not the end of the input has ended it, but a signal: it is asked for what it did. */
+static bool cut_short(struct compiler *c, uint32_t in)
+{
+	const struct trace_event *ev = c->ev;
+	int64_t at = ev->offset >= 0 ? ev->offset : handles_description(&c->handles, in)->position;
+
+	return ev->result > 0 && (uint64_t)ev->result < ev->length && (uint64_t)ev->result < left_in(c, in, at);
+}
+
 /* copy_file_range, sendfile, splice: the input is fd (a file or not), the output fd2. */
 static void compile_copy(struct compiler *c)
 {
@@ -232,10 +261,21 @@ static void compile_copy(struct compiler *c)
 	uint64_t done = ev->result > 0 ? (uint64_t)ev->result : 0;
 	struct description *d;
 
+	/* It did nothing; a file system that could share blocks would do something. */
+	if (ev->op == TRACE_OP_FICLONERANGE && ev->result) {
+		compile_books(c);
+		return;
+	}
 	if ((in == HANDLES_NONE && out == HANDLES_NONE) || compile_environmental(ev->result) ||
 	    (in != HANDLES_NONE && compile_slot_is_dead(c, in)) || (out != HANDLES_NONE && compile_slot_is_dead(c, out))) {
 		compile_skip(c);
 		return;
+	}
+	if (in != HANDLES_NONE && out != HANDLES_NONE) {
+		if (ev->op == TRACE_OP_FICLONERANGE)
+			done = cloned(c, in);
+		else if (cut_short(c, in))
+			a.length = done;
 	}
 	a.handle2 = out;
 	compile_begin(c);
@@ -243,7 +283,7 @@ static void compile_copy(struct compiler *c)
 		order_read(c->order, &c->handles.slot[in].r_slot);
 		d = handles_description(&c->handles, in);
 		if (ev->offset < 0)
-			order_write(c->order, &d->r_position);
+			order_write_strictly(c->order, &d->r_position);
 		touch_read(c, in, ev->offset < 0 ? 0 : (uint64_t)ev->offset, UINT64_MAX);
 		if (d->position >= 0 && ev->offset < 0)
 			d->position += (int64_t)done;
@@ -255,7 +295,7 @@ static void compile_copy(struct compiler *c)
 		d = handles_description(&c->handles, out);
 		at = ev->op != TRACE_OP_SENDFILE && ev->offset2 >= 0 ? (uint64_t)ev->offset2 : (uint64_t)(d->position < 0 ? 0 : d->position);
 		if (ev->op == TRACE_OP_SENDFILE || ev->offset2 < 0)
-			order_write(c->order, &d->r_position);
+			order_write_strictly(c->order, &d->r_position);
 		touch_write(c, out, at, done, false);
 		if (d->object && done && at + done <= INT64_MAX)
 			model_extend(&c->model, d->object, at + done);
@@ -283,7 +323,7 @@ static void compile_simple(struct compiler *c, uint32_t slot)
 	switch (ev->op) {
 	case TRACE_OP_GETDENTS: case TRACE_OP_GETDENTS64:
 		a.length = transfer_length(ev);
-		order_write(c->order, &d->r_position);
+		order_write_strictly(c->order, &d->r_position);
 		if (d->object)
 			order_read(c->order, &c->model.object[d->object].r_children);
 		/* fallthrough */

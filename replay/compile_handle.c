@@ -305,6 +305,17 @@ static void compile_dup(struct compiler *c, bool cloexec)
 	compile_close_slot(c, gone);
 }
 
+/* A description of its own, of which the trace says no more than the file. */
+static void compile_opened_elsewhere(struct compiler *c)
+{
+	const struct trace_event *ev = c->ev;
+
+	if (ev->result < 0 || !ev->file || open_anew(c, (int)ev->result, ev->file) != HANDLES_NONE)
+		compile_books(c);
+	else
+		compile_skip(c);
+}
+
 /* A descriptor from another process: shares the description when that one is known. */
 static void compile_received(struct compiler *c)
 {
@@ -323,10 +334,7 @@ static void compile_received(struct compiler *c)
 		compile_books(c);
 		return;
 	}
-	if (open_anew(c, (int)ev->result, ev->file) == HANDLES_NONE)
-		compile_skip(c);
-	else
-		compile_books(c);
+	compile_opened_elsewhere(c);
 }
 
 /* Which file was registered at a place is seen when it is used: it is the one that a process has open. */
@@ -408,6 +416,7 @@ void compile_handle_event(struct compiler *c)
 	case TRACE_OP_DUP3: compile_dup(c, c->ev->flags & O_CLOEXEC); break;
 	case TRACE_OP_FCNTL: compile_fcntl(c); break;
 	case TRACE_OP_RECV_FD: case TRACE_OP_PIDFD_GETFD: compile_received(c); break;
+	case TRACE_OP_OPEN_BY_HANDLE_AT: compile_opened_elsewhere(c); break;
 	default: compile_open(c);
 	}
 }

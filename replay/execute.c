@@ -1,6 +1,7 @@
 /* One operation of a plan as a system call. How each is replayed: replay/ops.c. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/openat2.h>
 #include <string.h>
 #include <sys/file.h>
@@ -13,7 +14,7 @@
 #include "replay/plain.h"
 #include "replay/runtime.h"
 
-enum { FLOCK_PATIENCE_MS = 5000, IOV_PARTS = 1024, DIRECT_BYTES = 512 };
+enum { FLOCK_PATIENCE_MS = 5000, IOV_PARTS = 1024, DIRECT_BYTES = 512, COPY_BYTES = 1 << 30 };
 
 #ifndef SYS_cachestat
 #define SYS_cachestat 451
@@ -106,12 +107,30 @@ static int64_t execute_vector(struct lane *l, const struct plan_op *op, const st
 	}
 }
 
+/* A clone where the file system can share blocks, else a copy: as many bytes, in the same place. */
+static int64_t execute_clone(int in, int out, const struct plan_args *a)
+{
+	struct file_clone_range range = {.src_fd = in, .src_offset = a->offset, .src_length = a->length, .dest_offset = a->offset2};
+	int64_t result = CALL3(SYS_ioctl, out, FICLONERANGE, &range), from = (int64_t)a->offset, to = (int64_t)a->offset2;
+	uint64_t left = a->length ? a->length : INT64_MAX;
+
+	if (result != -EOPNOTSUPP && result != -EINVAL && result != -EXDEV)
+		return result;
+	do {
+		result = CALL6(SYS_copy_file_range, in, &from, out, &to, left < COPY_BYTES ? left : COPY_BYTES, 0);
+		left -= result > 0 ? (uint64_t)result : 0;
+	} while (result > 0 && left);
+	return result < 0 ? result : 0;
+}
+
 static int64_t execute_copy(struct lane *l, const struct plan_op *op, const struct plan_args *a)
 {
 	int in = lane_descriptor(l, op->handle), out = lane_descriptor(l, a->handle2);
 	int64_t from = (int64_t)a->offset, to = (int64_t)a->offset2;
 	int64_t *from_p = from < 0 ? NULL : &from, *to_p = to < 0 ? NULL : &to;
 
+	if (op->op == TRACE_OP_FICLONERANGE)
+		return execute_clone(in, out, a);
 	if (op->op == TRACE_OP_COPY_FILE_RANGE)
 		return CALL6(SYS_copy_file_range, in, from_p, out, to_p, a->length, 0);
 	/* A pipe or a socket stood at the other end. */

@@ -363,6 +363,16 @@ static void on_link(struct carry *c, const struct trace_event *e)
 	f->gone = false;
 }
 
+static void cloned(struct carry *c, const struct trace_event *e)
+{
+	const struct carry_file *from = file_of(c, e->file);
+	uint64_t length = e->length;
+
+	if (!length && from && e->offset >= 0 && from->told.size > (uint64_t)e->offset)
+		length = from->told.size - (uint64_t)e->offset;
+	reach(c, e->file2, e->offset2, (int64_t)length);
+}
+
 /* What moves bytes at the descriptor's position, or elsewhere in the file. */
 static void on_data(struct carry *c, const struct trace_event *e, uint32_t pid)
 {
@@ -373,7 +383,9 @@ static void on_data(struct carry *c, const struct trace_event *e, uint32_t pid)
 		d->position = e->offset + e->result;
 	if (trace_ops[e->op].class == TRACE_CLASS_WRITE)
 		reach(c, e->file, e->offset, e->result);
-	if (trace_ops[e->op].class == TRACE_CLASS_COPY)
+	if (e->op == TRACE_OP_FICLONERANGE)
+		cloned(c, e);
+	else if (trace_ops[e->op].class == TRACE_CLASS_COPY)
 		reach(c, e->file2, e->offset2, e->result);
 }
 
@@ -411,7 +423,7 @@ void carry_event(struct carry *c, const struct trace_event *e)
 		break;
 	case TRACE_OP_DUP: case TRACE_OP_DUP2: case TRACE_OP_DUP3: on_dup(c, e, pid); break;
 	case TRACE_OP_FCNTL: on_fcntl(c, e, pid); break;
-	case TRACE_OP_RECV_FD: case TRACE_OP_PIDFD_GETFD: on_arrival(c, e, pid); break;
+	case TRACE_OP_RECV_FD: case TRACE_OP_PIDFD_GETFD: case TRACE_OP_OPEN_BY_HANDLE_AT: on_arrival(c, e, pid); break;
 	case TRACE_OP_EXECVE: case TRACE_OP_EXECVEAT: close_fds(c, pid, 0, UINT32_MAX, true); break;
 	case TRACE_OP_EXIT:
 		if (thread->tid == pid)

@@ -49,6 +49,7 @@ const struct text_flag *text_flags_of(unsigned op)
 	case TRACE_OP_OPEN:
 	case TRACE_OP_OPENAT:
 	case TRACE_OP_OPENAT2:
+	case TRACE_OP_OPEN_BY_HANDLE_AT:
 	case TRACE_OP_DUP3: return text_open_flags;
 	case TRACE_OP_NEWFSTATAT:
 	case TRACE_OP_STATX:

@@ -11,6 +11,7 @@
  *   mkdir, mknod and the like  mode is what the process's umask left of it
  *   bind                only of AF_UNIX addresses that are paths: makes a socket there
  *   sendfile            fd and file are the input, fd2 and file2 the output
+ *   ficlonerange        ioctl(2) with FICLONE or FICLONERANGE: fd and file are the input, fd2 and file2 the output; length 0: to the end
  *   *chown*             arg = uid << 32 | gid
  *   *xattr              path2 is the attribute's name; mode what the smallest access control list says, with 01000 beside it, else 0
  *   mmap                offset2 is the address that it returned, arg the protection; munmap, msync, madvise find the file by offset2
@@ -59,6 +60,7 @@
 	X(43, COPY_FILE_RANGE, "copy_file_range", COPY, TRACE_F_FD | TRACE_F_FILE | TRACE_F_FD2 | TRACE_F_FILE2 | TRACE_F_OFFSET | TRACE_F_OFFSET2 | TRACE_F_LENGTH | TRACE_F_FLAGS) \
 	X(44, SENDFILE, "sendfile", COPY, TRACE_F_FD | TRACE_F_FILE | TRACE_F_FD2 | TRACE_F_FILE2 | TRACE_F_OFFSET | TRACE_F_LENGTH) \
 	X(45, SPLICE, "splice", COPY, TRACE_F_FD | TRACE_F_FILE | TRACE_F_FD2 | TRACE_F_FILE2 | TRACE_F_OFFSET | TRACE_F_OFFSET2 | TRACE_F_LENGTH | TRACE_F_FLAGS) \
+	X(46, FICLONERANGE, "ficlonerange", COPY, TRACE_F_FD | TRACE_F_FILE | TRACE_F_FD2 | TRACE_F_FILE2 | TRACE_F_OFFSET | TRACE_F_OFFSET2 | TRACE_F_LENGTH) \
 	X(50, STAT, "stat", STAT, TRACE_F_PATH | TRACE_F_FILE) \
 	X(51, LSTAT, "lstat", STAT, TRACE_F_PATH | TRACE_F_FILE) \
 	X(52, FSTAT, "fstat", STAT, TRACE_F_FD | TRACE_F_FILE) \
@@ -123,6 +125,7 @@
 	X(138, FCHDIR, "fchdir", HANDLE, TRACE_F_FD | TRACE_F_FILE) \
 	X(139, RECV_FD, "recv_fd", HANDLE, TRACE_F_FILE | TRACE_F_FLAGS) \
 	X(140, PIDFD_GETFD, "pidfd_getfd", HANDLE, TRACE_F_FD | TRACE_F_FD2 | TRACE_F_FILE | TRACE_F_FLAGS) \
+	X(141, OPEN_BY_HANDLE_AT, "open_by_handle_at", HANDLE, TRACE_F_FD | TRACE_F_FILE | TRACE_F_FLAGS) \
 	X(150, IO_SETUP, "io_setup", ASYNC, TRACE_F_LENGTH) \
 	X(151, IO_DESTROY, "io_destroy", ASYNC, TRACE_F_ARG) \
 	X(152, IO_SUBMIT, "io_submit", ASYNC, TRACE_F_LENGTH | TRACE_F_ARG) \

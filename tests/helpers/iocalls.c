@@ -14,6 +14,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -116,6 +117,8 @@ static void syncs_and_sizes(void)
 	long fd = open("a", O_RDWR);
 	loff_t from = 100, to = 200;
 	long fd2 = open("b", O_RDWR);
+	struct file_clone_range range = {.src_fd = fd, .src_offset = 4096, .src_length = 4096, .dest_offset = 8192};
+	int some;
 
 	want(fd, "openat fd=AT_FDCWD file=<%s/a> path=\"%s/a\" flags=O_RDWR", dir, dir);
 	want(fd2, "openat fd=AT_FDCWD file=<%s/b> path=\"%s/b\" flags=O_RDWR", dir, dir);
@@ -132,6 +135,10 @@ static void syncs_and_sizes(void)
 	want(CALL3(readahead, fd, 0, 8192), "readahead fd=%ld file=<%s/a> offset=0 length=8192", fd, dir);
 	want(CALL6(copy_file_range, fd, &from, fd2, &to, 1000, 0),
 	     "copy_file_range fd=%ld fd2=%ld file=<%s/a> file2=<%s/b> offset=100 offset2=200 length=1000", fd, fd2, dir, dir);
+	want(CALL3(ioctl, fd2, FICLONE, fd), "ficlonerange fd=%ld fd2=%ld file=<%s/a> file2=<%s/b> offset=0 offset2=0", fd, fd2, dir, dir);
+	want(CALL3(ioctl, fd2, FICLONERANGE, &range),
+	     "ficlonerange fd=%ld fd2=%ld file=<%s/a> file2=<%s/b> offset=4096 offset2=8192 length=4096", fd, fd2, dir, dir);
+	CALL3(ioctl, fd2, FIONREAD, &some); /* none of ours */
 	want(CALL6(copy_file_range, fd, NULL, fd2, NULL, 50, 0),
 	     "copy_file_range fd=%ld fd2=%ld file=<%s/a> file2=<%s/b> offset=0 offset2=0 length=50", fd, fd2, dir, dir);
 	from = 5;
@@ -303,6 +310,26 @@ static void descriptors(void)
 	want(CALL1(close, fd), "close fd=%ld file=<%s/a>", fd, dir);
 }
 
+/* By a handle instead of a name. */
+static void opened_by_handle(void)
+{
+	union {
+		struct file_handle head;
+		char room[sizeof(struct file_handle) + MAX_HANDLE_SZ];
+	} handle = {.head.handle_bytes = MAX_HANDLE_SZ};
+	long mount = open(".", O_RDONLY | O_DIRECTORY), fd;
+	int id;
+
+	want(mount, "openat fd=AT_FDCWD file=<%s> path=\"%s/.\" flags=O_DIRECTORY", dir, dir);
+	if (CALL5(name_to_handle_at, AT_FDCWD, "a", &handle, &id, 0))
+		exit(77);
+	fd = CALL3(open_by_handle_at, mount, &handle, O_RDWR);
+	want(fd, "open_by_handle_at fd=%ld file=<%s/a> flags=O_RDWR", mount, dir);
+	want(CALL4(pread64, fd, buffer, 10, 0), "pread64 fd=%ld file=<%s/a> offset=0 length=10", fd, dir);
+	want(CALL1(close, fd), "close fd=%ld file=<%s/a>", fd, dir);
+	want(CALL1(close, mount), "close fd=%ld file=<%s>", mount, dir);
+}
+
 /* A descriptor goes through a socket, with another message in front of it. */
 static void arrivals(void)
 {
@@ -342,6 +369,7 @@ static void arrivals(void)
 	want(got[0], "pidfd_getfd fd=%ld fd2=%d file=<%s/a>", pidfd, fd, dir);
 	want(CALL1(close, got[0]), "close fd=%d file=<%s/a>", got[0], dir);
 	close((int)pidfd);
+	opened_by_handle();
 	want(CALL1(close, fd), "close fd=%d file=<%s/a>", fd, dir);
 }
 

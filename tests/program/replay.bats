@@ -1191,6 +1191,63 @@ same_details() {
 	[ "$(cd root && stat -c '%a' d d/e d/e/f | xargs)" = "700 710 640" ]
 }
 
+@test "clones are clones or copies, a copy that a signal cut short is as short, and a handle is a name" {
+	build <<-'EOF'
+		thread 1 tid=10
+		file 1 ino=1 mode=0100644 size=100000 path="/d/a"
+		file 2 ino=2 mode=0100644 bits=created path="/d/b"
+		1 1 openat file=1 path="/d/a" flags=O_RDONLY = 3
+		2 1 openat file=2 path="/d/b" flags=O_RDWR|O_CREAT mode=0644 bits=created = 4
+		3 1 ficlonerange fd=3 fd2=4 file=1 file2=2 offset=4096 offset2=0 length=8192 = 0
+		4 1 ficlonerange fd=3 fd2=4 file=1 file2=2 offset=90112 offset2=8192 = 0
+		5 1 ficlonerange fd=3 fd2=4 file=1 file2=2 offset=0 offset2=65536 length=4096 = -EOPNOTSUPP
+		6 1 copy_file_range fd=3 fd2=4 file=1 file2=2 offset=0 offset2=20000 length=90000 = 5000
+		7 1 open_by_handle_at fd=9 file=1 flags=O_RDONLY = 5
+		8 1 pread64 fd=5 file=1 offset=99000 length=2000 = 1000
+		9 1 preadv fd=5 file=1 offset=-2 length=100 arg=1 = -EINVAL
+	EOF
+	good
+	[ "$(stat -c %s root/d/b)" = 25000 ]
+	tail -c +4097 root/d/a | head -c 8192 | cmp - <(head -c 8192 root/d/b)
+	tail -c +90113 root/d/a | cmp - <(tail -c +8193 root/d/b | head -c 9888)
+}
+
+@test "permissions are what chmod and access control lists make of them, and compared at the end" {
+	build <<-'EOF'
+		thread 1 tid=10
+		file 1 ino=1 mode=0100644 size=10 path="/d/a"
+		file 2 ino=2 mode=0100644 size=10 path="/d/b"
+		file 3 ino=3 mode=0100640 size=10 path="/d/c"
+		1 1 chmod file=1 path="/d/a" mode=0600
+		2 1 setxattr file=2 path="/d/b" path2="system.posix_acl_access" length=28 mode=01751
+		3 1 setxattr file=3 path="/d/c" path2="system.posix_acl_access" length=28
+		4 1 openat file=3 path="/d/c" flags=O_RDWR = 3
+		5 1 fchmod fd=3 file=3 mode=0444
+		6 1 mkdir path="/e" mode=0777
+	EOF
+	good
+	[ "$(stat -c %a root/d/a root/d/b root/d/c root/e | xargs)" = "600 751 444 777" ]
+	build <<-'EOF'
+		thread 1 tid=10
+		file 3 ino=3 mode=0100640 size=10 path="/d/c"
+		1 1 setxattr file=3 path="/d/c" path2="system.posix_acl_access" length=28
+	EOF
+	good
+	[ "$(stat -c %a root/d/c)" = 640 ]
+}
+
+@test "positions of a description that processes share are those of the recording, also when calls overlapped" {
+	{
+		printf '%s\n' 'thread 1 tid=10 pid=10' 'thread 2 tid=11 pid=11' 'file 1 ino=1 mode=0100644 size=5000000 path="/d/a"' \
+			'fd pid=10 fd=3 file=1 flags=O_RDONLY pos=0 desc=0x1' 'fd pid=11 fd=3 file=1 flags=O_RDONLY pos=0 desc=0x1'
+		awk 'BEGIN { for (i = 0; i < 2000; i++) {
+			printf "%.6f+0.000100 1 read fd=3 file=1 offset=%d length=1000 = 1000\n", 1 + i / 1000, at; at += 1000
+			printf "%.6f+0.000100 2 read fd=3 file=1 offset=%d length=1500 = 1500\n", 1.00005 + i / 1000, at; at += 1500
+		} printf "4 1 read fd=3 file=1 offset=%d length=1000 = 0\n", at }'
+	} | build
+	for i in 1 2 3; do good; done
+}
+
 @test "a socket that was bound to a path is a name" {
 	build <<-'EOF'
 		thread 1 tid=10

@@ -256,6 +256,7 @@ function on_call(text,    at, tail, is) {
 	at = index(text, "(")
 	name = substr(text, 1, at - 1)
 	text = substr(text, at + 1)
+	if (name == "ioctl" && text ~ /, FICLONE/) name = "ficlonerange"
 	if (!match(text, /\) += [^=]*$/) && !match(text, /\) += .*$/)) { print "not understood: " name " " text >"/dev/stderr"; return }
 	rest = substr(text, 1, RSTART - 1)
 	tail = substr(text, RSTART)
