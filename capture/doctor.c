@@ -14,6 +14,7 @@
 #include "capture/recorder.h"
 #include "capture/rings.h"
 #include "capture/selftest.h"
+#include "lib/clock.h"
 #include "lib/command.h"
 #include "lib/json.h"
 #include "lib/log.h"
@@ -28,6 +29,8 @@
 #endif
 
 static bool as_json;
+
+enum { NAP_NS = 1000000 };
 
 struct report {
 	json_t *checks;
@@ -73,7 +76,11 @@ static void check_hooks(struct report *r, struct recorder *recorder, struct self
 
 	if (rings_init(&rings, recorder))
 		return;
-	selftest_run(test);
+	selftest_begin(test);
+	while (!selftest_over(test)) {
+		rings_drain(&rings, UINT64_MAX, note, test);
+		clock_sleep_ns(NAP_NS);
+	}
 	rings_drain(&rings, UINT64_MAX, note, test);
 	rings_release(&rings);
 	for (enum selftest_hook i = first; i < end; i++)

@@ -616,7 +616,7 @@ void drain_record(const struct rec_head *record, uint32_t bytes, uint32_t cpu, v
 	struct drain *d = data;
 	struct drain_cpu *c = &d->cpu[cpu];
 
-	if ((record->type == REC_TASK || record->type == REC_WAKE) && selftest_note(&d->test, record))
+	if ((record->type == REC_TASK || record->type == REC_WAKE || record->type == REC_FILE) && selftest_note(&d->test, record))
 		return;
 	switch (record->type) {
 	case REC_FILE:

@@ -287,6 +287,21 @@ static json_t *unfinished_calls(const struct recorder *r)
 	return all;
 }
 
+/* What was measured of the recorder's own part in pauses. */
+static void tell_gaps(json_t *trailer, const struct selftest *test)
+{
+	json_t *more = json_object();
+
+	for (int kind = GAP_DESCRIPTOR + 1; kind < GAP_COUNT; kind++)
+		if (selftest_gap_ns(test, (enum selftest_gap)kind))
+			json_object_set_new(more, selftest_gap_names[kind], json_integer((json_int_t)selftest_gap_ns(test, (enum selftest_gap)kind)));
+	if (selftest_gap_ns(test, GAP_DESCRIPTOR))
+		json_object_set_new(trailer, "call_gap_ns", json_integer((json_int_t)selftest_gap_ns(test, GAP_DESCRIPTOR)));
+	if (json_object_size(more))
+		json_object_set(trailer, "call_gaps_ns", more);
+	json_decref(more);
+}
+
 json_t *trailer_make(const struct drain *d, const char *why, uint64_t now_ns)
 {
 	json_t *trailer = json_object(), *classes = json_object();
@@ -319,8 +334,7 @@ json_t *trailer_make(const struct drain *d, const char *why, uint64_t now_ns)
 	json_object_set_new(trailer, "definitions_dropped", json_integer((json_int_t)t.definitions_dropped));
 	json_object_set_new(trailer, "paths_unreadable", json_integer((json_int_t)t.string_faults));
 	json_object_set_new(trailer, "paths_truncated", json_integer((json_int_t)t.truncated));
-	if (selftest_call_gap_ns(&d->test))
-		json_object_set_new(trailer, "call_gap_ns", json_integer((json_int_t)selftest_call_gap_ns(&d->test)));
+	tell_gaps(trailer, &d->test);
 	json_object_set_new(trailer, "class", classes);
 	return trailer;
 }

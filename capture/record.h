@@ -139,7 +139,7 @@ enum filter_kind {
 struct config {
 	struct call_config call[CALL_MAX];
 	__u32 self_pid;	  /* the recorder: never recorded */
-	__u32 test_pid;	  /* its self-test: its files are not announced */
+	__u32 test_pid;	  /* its self-test: what it is told about files counts for nobody else */
 	__u32 slot_mask;  /* entries of the slots map - 1 */
 	__u32 small_mask; /* records that a ring of small ones has - 1 */
 	__u32 pid_max;

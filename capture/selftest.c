@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,7 +16,34 @@
 const char *const selftest_names[HOOK_COUNT] = {"sys_enter", "sys_exit", "sched_process_fork", "sched_process_exec", "sched_process_exit", "sched_waking",
 						 "page_fault_user"};
 
-/* Opens a directory, seeks there, makes children that end, becomes another program. */
+const char *const selftest_gap_names[GAP_COUNT] = {"descriptor", "path", "stat", "paths", "open"};
+
+/* Calls of each kind, one right after the other. By paths of a file that is there: our own program. */
+static void call_in_turns(int fd)
+{
+	const char *file = proc_self();
+	struct stat st;
+
+	for (int round = 0; round < SELFTEST_ROUNDS; round++) {
+		for (int i = 0; i < SELFTEST_CALLS / SELFTEST_ROUNDS; i++)
+			lseek(fd, 0, SEEK_CUR);
+		for (int i = 0; i < SELFTEST_CALLS / SELFTEST_ROUNDS; i++)
+			syscall(SYS_access, file, F_OK);
+		for (int i = 0; i < SELFTEST_CALLS / SELFTEST_ROUNDS; i++)
+			syscall(SYS_newfstatat, AT_FDCWD, file, &st, 0);
+		for (int i = 0; i < SELFTEST_CALLS / SELFTEST_ROUNDS; i++)
+			syscall(SYS_renameat2, AT_FDCWD, file, AT_FDCWD, file, RENAME_NOREPLACE); /* EEXIST */
+		for (int i = 0; i < SELFTEST_CALLS / SELFTEST_ROUNDS; i++) {
+			int opened = (int)syscall(SYS_openat, AT_FDCWD, file, O_RDONLY | O_CLOEXEC);
+
+			lseek(opened, 0, SEEK_CUR);
+			close(opened);
+		}
+		usleep(2000); /* small rings would be full of it */
+	}
+}
+
+/* Opens a directory, calls, makes children that end, becomes another program. */
 __attribute__((noreturn)) static void act(const struct config *config, const char *path, int go)
 {
 	char byte;
@@ -29,8 +58,7 @@ __attribute__((noreturn)) static void act(const struct config *config, const cha
 	if (read(go, &byte, 1) != 1)
 		_exit(1);
 	fd = open(path, O_RDONLY | O_DIRECTORY);
-	for (int i = 0; i < SELFTEST_CALLS; i++)
-		lseek(fd, 0, SEEK_CUR);
+	call_in_turns(fd);
 	if (fd >= 0)
 		close(fd);
 	/* The end of a child wakes its parent, if that waits already: it does for one of three, however busy the machine is. */
@@ -53,7 +81,7 @@ int selftest_make(struct selftest *t, struct config *config, const char *path)
 	int go[2];
 
 	memset(t, 0, sizeof(*t));
-	t->go = -1;
+	t->go = t->last_nr = -1;
 	t->possible = !(config->filters & FILTER_CGROUP);
 	if (!t->possible)
 		return 0;
@@ -70,7 +98,7 @@ int selftest_make(struct selftest *t, struct config *config, const char *path)
 	return t->pid < 0 ? -errno : 0;
 }
 
-void selftest_run(struct selftest *t)
+void selftest_begin(struct selftest *t)
 {
 	if (t->pid <= 0)
 		return;
@@ -78,16 +106,39 @@ void selftest_run(struct selftest *t)
 		t->possible = true;
 	close(t->go);
 	t->go = -1;
-	while (waitpid(t->pid, NULL, 0) < 0 && errno == EINTR)
-		;
+}
+
+bool selftest_over(const struct selftest *t)
+{
+	return t->pid <= 0 || waitpid(t->pid, NULL, WNOHANG);
+}
+
+/* The kind whose calls stand in pairs of these: the one before, the one after. */
+static enum selftest_gap gap_kind(int before, int after)
+{
+	static const struct {
+		int before, after;
+	} pair[GAP_COUNT] = {[GAP_DESCRIPTOR] = {__NR_lseek, __NR_lseek},
+			     [GAP_PATH] = {__NR_access, __NR_access},
+			     [GAP_STAT] = {__NR_newfstatat, __NR_newfstatat},
+			     [GAP_PATHS] = {__NR_renameat2, __NR_renameat2},
+			     [GAP_OPEN] = {__NR_openat, __NR_lseek}};
+	enum selftest_gap kind = 0;
+
+	while (kind < GAP_COUNT && (pair[kind].before != before || pair[kind].after != after))
+		kind++;
+	return kind;
 }
 
 static void note_gap(struct selftest *t, const struct rec_event *e)
 {
 	uint64_t begin_ns = e->head.end_ns - e->duration_lo - ((uint64_t)e->duration_hi << 32);
+	bool paired = !(e->head.bits & REC_UNPAIRED);
+	enum selftest_gap kind = paired ? gap_kind(t->last_nr, e->nr) : GAP_COUNT;
 
-	if (t->last_end_ns && begin_ns > t->last_end_ns && t->gaps < SELFTEST_CALLS)
-		t->gap_ns[t->gaps++] = begin_ns - t->last_end_ns;
+	if (kind < GAP_COUNT && begin_ns > t->last_end_ns && t->gaps[kind] < SELFTEST_CALLS)
+		t->gap_ns[kind][t->gaps[kind]++] = begin_ns - t->last_end_ns;
+	t->last_nr = e->nr;
 	t->last_end_ns = e->head.end_ns;
 }
 
@@ -98,15 +149,15 @@ static int ascending(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-uint64_t selftest_call_gap_ns(const struct selftest *t)
+uint64_t selftest_gap_ns(const struct selftest *t, enum selftest_gap kind)
 {
 	uint64_t gap_ns[SELFTEST_CALLS];
 
-	if (t->gaps < SELFTEST_CALLS / 2)
+	if (t->gaps[kind] < SELFTEST_CALLS / 2)
 		return 0;
-	memcpy(gap_ns, t->gap_ns, sizeof(gap_ns));
-	qsort(gap_ns, t->gaps, sizeof(*gap_ns), ascending);
-	return gap_ns[t->gaps / 2];
+	memcpy(gap_ns, t->gap_ns[kind], sizeof(gap_ns));
+	qsort(gap_ns, t->gaps[kind], sizeof(*gap_ns), ascending);
+	return gap_ns[t->gaps[kind] / 2];
 }
 
 bool selftest_note(struct selftest *t, const struct rec_head *record)
@@ -137,13 +188,15 @@ bool selftest_note(struct selftest *t, const struct rec_head *record)
 		t->fired[HOOK_WAKE] = true; /* the child's end wakes its parent, at least */
 		return true;
 	}
-	if (record->type == REC_FILE || record->type == REC_ASYNC || (e->pid != pid && (!child || e->pid != child)))
+	if (record->type == REC_FILE)
+		return ((const struct rec_file *)record)->pid == pid;
+	if (record->type == REC_ASYNC || (e->pid != pid && (!child || e->pid != child)))
 		return false;
 	if (record->type == REC_PAGES) {
 		t->fired[HOOK_PAGES] |= ((const struct rec_pages *)record)->kind != PAGES_FILLED; /* its own program, at least */
 		return true;
 	}
-	if (e->nr == __NR_lseek && !(record->bits & REC_UNPAIRED))
+	if (e->pid == pid)
 		note_gap(t, e);
 	if (e->nr == __NR_openat || e->nr == __NR_close) {
 		t->fired[HOOK_EXIT] = true;

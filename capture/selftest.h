@@ -12,11 +12,16 @@
  *	struct selftest t;
  *	selftest_make(&t, &config, "/");          // makes the process; it waits. 0 or -errno
  *	recorder_track(&recorder, t.pid, true);
- *	selftest_run(&t);                         // with the hooks attached: it acts and ends
- *	... selftest_note() on every record ...
+ *	selftest_begin(&t);
+ *	while (!selftest_over(&t))
+ *		... selftest_note() on every record ...
  *	missing = selftest_missing(&t, &config);  // NULL: all is well
  */
-enum { SELFTEST_CALLS = 256 };
+enum { SELFTEST_CALLS = 64, SELFTEST_ROUNDS = 16 }; /* of each kind, in turns */
+
+/* Kinds of calls that the recorder takes differently long for. */
+enum selftest_gap { GAP_DESCRIPTOR, GAP_PATH, GAP_STAT, GAP_PATHS, GAP_OPEN, GAP_COUNT };
+extern const char *const selftest_gap_names[GAP_COUNT];
 
 enum selftest_hook { HOOK_ENTER, HOOK_EXIT, HOOK_FORK, HOOK_EXEC, HOOK_END, HOOK_WAKE, HOOK_PAGES, HOOK_COUNT };
 extern const char *const selftest_names[HOOK_COUNT];
@@ -26,19 +31,22 @@ struct selftest {
 	int go;
 	bool fired[HOOK_COUNT];
 	bool possible; /* false: a cgroup filter keeps it out */
-	uint64_t last_end_ns, gap_ns[SELFTEST_CALLS]; /* between calls that it makes one right after the other */
-	uint32_t gaps;
+	int last_nr;	      /* the call before; -1: none */
+	uint64_t last_end_ns, gap_ns[GAP_COUNT][SELFTEST_CALLS]; /* after calls of each kind, to the next that it makes at once */
+	uint32_t gaps[GAP_COUNT];
 };
 
-/* The process of the test is told to the configuration: its files are not announced. */
+/* The process of the test is told to the configuration: what it is told about files is for it alone. */
 int selftest_make(struct selftest *t, struct config *config, const char *path);
-void selftest_run(struct selftest *t);
+/* With the hooks attached: it acts, for some 50 ms, and ends. Whoever waits for that should empty the rings meanwhile. */
+void selftest_begin(struct selftest *t);
+bool selftest_over(const struct selftest *t);
 /* Is the record the test's? Then it is noted, and nobody else's business. */
 bool selftest_note(struct selftest *t, const struct rec_head *record);
 /*
- * What lies between two calls that a program makes one right after the other, as they are recorded: the way into and out of the kernel and
+ * What lies between a call of that kind and one that a program makes right after it, as they are recorded: the way out of the kernel and into it, and
  * the recorder's own work. No pause of the program: who replays pauses takes it off. Median; 0: not known.
  */
-uint64_t selftest_call_gap_ns(const struct selftest *t);
+uint64_t selftest_gap_ns(const struct selftest *t, enum selftest_gap kind);
 /* The names of hooks that did not fire, with commas; NULL: none. Static storage. */
 const char *selftest_missing(const struct selftest *t, const struct config *config);

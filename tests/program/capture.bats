@@ -123,6 +123,15 @@ SQL
 	run -0 "$iorig" trace check "$trace"
 }
 
+@test "the recorder measures its own part of pauses, and leaves no trace of that" {
+	run -0 --separate-stderr "$iorig" capture -o "$trace" -- true
+	"$iorig" trace info --json "$trace" >"$dir/info"
+	run -0 jq -ce 'first(.. | objects | select(.call_gap_ns)) | [.call_gaps_ns[]] as $more | .call_gap_ns > 0 and ($more | length) == 4 and
+		($more | min) >= .call_gap_ns and .call_gaps_ns.open > .call_gaps_ns.path' "$dir/info"
+	run "$iorig" trace dump "$trace"
+	[[ $output != *"path=\"$iorig\""* ]]
+}
+
 @test "what does not fit into the rings is counted exactly, exit 3" {
 	build/helpers/ioloop pace "$dir/data" 200000 >"$dir/ready" 3>&- &
 	generator=$!
