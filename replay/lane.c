@@ -37,7 +37,7 @@ static uint64_t pause_as_recorded(struct lane *l, uint64_t think_ns, struct posi
 
 	think_ns = scaled(l->run, think_ns > gap_ns ? think_ns - gap_ns : 0);
 	repaid_ns = at->overslept_ns < think_ns ? at->overslept_ns : think_ns;
-	late_ns = pace_after(l->run, at->paced_tick, think_ns - repaid_ns, &slept);
+	late_ns = pace_after(l, at->paced_tick, think_ns - repaid_ns, &slept);
 	at->overslept_ns -= repaid_ns;
 	if (slept)
 		at->overslept_ns += late_ns < OVERSLEPT_MOST_NS ? late_ns : OVERSLEPT_MOST_NS;
@@ -65,7 +65,7 @@ static uint64_t __attribute__((noinline)) keep_pace(struct lane *l, const struct
 		if (at->begun)
 			at->schedule_ns += s->think_ns;
 		at->begun = true;
-		late = pace_until(run, run->start_ns + scaled(run, at->schedule_ns));
+		late = pace_until(l, run->start_ns + scaled(run, at->schedule_ns));
 		at->schedule_ns += s->recorded_ns;
 	}
 	note_late(l->stats, late, tick_ns(tick_now() - run->start_tick) - late);

@@ -575,13 +575,12 @@ static void wait_for_edge(struct ring *r, const struct plan_edge *edge)
 
 static void wait_for_time(struct ring *r)
 {
-	struct runtime *run = r->lane->run;
-	uint64_t now = clock_now_ns();
+	uint64_t now = clock_now_ns(), margin_ns = naps_margin_ns(&r->lane->naps);
 
 	if (!r->flying)
-		pace_until(run, r->target_ns);
-	else if (now + run->margin_ns < r->target_ns)
-		work(r, true, r->target_ns - run->margin_ns - now);
+		pace_until(r->lane, r->target_ns);
+	else if (now + margin_ns < r->target_ns)
+		work(r, true, r->target_ns - margin_ns - now);
 	else
 		work(r, false, 0);
 }

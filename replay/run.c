@@ -48,8 +48,7 @@ int run_init(struct runtime *run, const struct plan *plan, const struct run_opti
 {
 	*run = (struct runtime){.plan = plan, .timing = options->timing, .speed = options->speed, .engine = options->engine, .direct = options->direct,
 				.what_if = options->direct || options->engine == ENGINE_URING || options->engine == ENGINE_MMAP, .proc_fd = -1,
-				.temporal = options->temporal, .totals = totals, .root_fd = root_fd,
-				.margin_ns = 20000};
+				.temporal = options->temporal, .totals = totals, .root_fd = root_fd};
 	if (run->what_if)
 		run->proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	run->null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
@@ -321,13 +320,22 @@ static int start_lanes(struct runtime *run, struct run_result *result)
 	return rc;
 }
 
+static void calibrate(struct runtime *run)
+{
+	struct naps naps;
+
+	naps_calibrate(&naps);
+	for (uint32_t i = 0; i < run->plan->lanes; i++)
+		run->lane[i].naps = naps;
+}
+
 int run_lanes(struct runtime *run, struct run_result *result)
 {
 	int rc;
 
 	prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
 	if (run->timing != TIMING_ASAP)
-		run->margin_ns = pace_calibrate();
+		calibrate(run);
 	rc = start_lanes(run, result);
 	if (rc)
 		run->stop = true;

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include "replay/pace.h"
 #include "replay/plan.h"
 #include "replay/stats.h"
 
@@ -57,6 +58,7 @@ struct lane {
 	void *iov;    /* 1024 entries */
 	const struct plan_args *args; /* of the current operation when it is wide */
 	struct lane_stats *stats;
+	struct naps naps;
 	uint64_t begin_tick;   /* the run's start, or when its creator created it */
 	uint64_t bin_end_tick; /* of the statistics' time bin */
 	uint64_t end_ns;       /* its last operation was over */
@@ -88,7 +90,6 @@ struct runtime {
 	bool rings;             /* there are lanes that are rings */
 	struct ring_facts *ring; /* by lane, when it has ended */
 	double speed;
-	uint64_t margin_ns;     /* how early a sleeper wakes to hit its time */
 	uint64_t start_ns, start_tick;
 	bool dry;               /* no system calls: measures the replayer itself */
 	bool no_barrier;        /* membarrier(2) is missing */
@@ -128,13 +129,6 @@ void wake_all(struct runtime *run);
 
 /* The body of a lane's thread; also the dry run. */
 void lane_run(struct lane *l);
-
-/* Waits until CLOCK_MONOTONIC reaches target, the last margin spinning. Returns how late it is; 0 when the run is being stopped. */
-uint64_t pace_until(struct runtime *run, uint64_t target_ns);
-/* The same until gap_ns after tick; slept: not only spun. Both count from what they were given: no error adds up over a run. */
-uint64_t pace_after(struct runtime *run, uint64_t tick, uint64_t gap_ns, bool *slept);
-/* How early a sleeper must wake. Takes 4 ms. */
-uint64_t pace_calibrate(void);
 
 /* After an operation: tells lanes that sleep. */
 static inline void lane_publish(struct lane *l, uint32_t done)
