@@ -461,6 +461,8 @@ static void event(struct compiler *c, const struct trace_event *ev)
 		compile_skip(c);
 		return;
 	}
+	if (class == TRACE_CLASS_OPEN && ev->file && !c->model.file[ev->file].object)
+		c->bits |= PLAN_FIRST;
 	if (of_ring(ev) && ev->bits & TRACE_EV_FIXED_FILE && ev->op != TRACE_OP_RECV_FD)
 		compile_registered(c);
 	switch (replay_ops[ev->op].kind) {

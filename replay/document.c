@@ -149,6 +149,18 @@ static json_t *lateness(const struct totals *t)
 			 "verdict", run_kept_up(t) ? "kept up" : "saturated");
 }
 
+/* With think: what the pauses were in the recording, and what was left out of them. */
+static json_t *pauses(const struct run_report *r)
+{
+	const struct pauses *p = &r->totals->pauses;
+
+	if (strcmp(r->timing, "think") != 0)
+		return json_null();
+	return json_pack("{s:I, s:I, s:I, s:f, s:I}", "count", (json_int_t)p->n, "recorded_ns", (json_int_t)p->recorded_ns, "recorder_ns",
+			 (json_int_t)p->recorder_ns, "recorder_ns_per_op", p->n ? (double)p->recorder_ns / (double)p->n : 0., "repaid_ns",
+			 (json_int_t)p->repaid_ns);
+}
+
 static json_t *options(const struct run_report *r)
 {
 	return json_pack("{s:s, s:f, s:s, s:s, s:s, s:f}", "timing", r->timing, "speed", r->speed, "order", r->order, "engine", r->engine, "cache",
@@ -184,6 +196,7 @@ json_t *run_document(const struct run_report *r)
 	json_object_set_new(d, "tree", tree(r));
 	json_object_set_new(d, "lateness_ns", lateness(r->totals));
 	json_object_set_new(d, "service_lat_ns", strcmp(r->timing, "schedule") || !r->totals->service ? json_null() : quantiles(r->totals->service));
+	json_object_set_new(d, "pauses", pauses(r));
 	json_object_set_new(d, "self", json_pack("{s:f, s:f, s:I, s:I, s:I, s:i}", "ns_per_op", r->ns_per_op, "cpu_s", r->cpu_s, "rss_bytes",
 						 (json_int_t)r->memory.peak_bytes, "rss_anonymous_bytes", (json_int_t)r->memory.anonymous_bytes,
 						 "rss_mapped_bytes", (json_int_t)r->memory.mapped_bytes, "threads", (int)r->run->threads));

@@ -5,15 +5,22 @@
 #include "replay/what_if.h"
 
 enum {
-	PLAIN_MOST = 256,           /* operations whose ends are kept */
-	PLAIN_MANY = 16,            /* working out so many takes longer than asking for the time */
-	OVERSLEPT_MOST_NS = 200000, /* beyond: the box was too busy to run the lane, which is no matter of timers */
+	PLAIN_MOST = 256,      /* operations whose ends are kept */
+	PLAIN_MANY = 16,       /* working out so many takes longer than asking for the time */
+	OWED_MOST_NS = 200000, /* by one pause; beyond: the box was too busy to run the lane, which is no matter of a replayer */
 };
 
 /* When the lane's first operation began, since the begin of the recording. */
 static inline uint64_t first_begin(const struct lane *l)
 {
 	return l->plan->first_begin_ns - l->run->plan->first_begin_ns;
+}
+
+static inline uint64_t gap_after(const struct runtime *run, const struct plan_op *op)
+{
+	if (op->bits & PLAN_BY_SLOT)
+		return run->plan->gap_ns[GAP_DESCRIPTOR];
+	return op->bits & PLAN_FIRST ? run->plan->gap_ns[GAP_OPEN] : run->gap_ns[op->op];
 }
 
 /* Where a lane stands. */
@@ -23,25 +30,57 @@ struct position {
 	uint64_t paced_tick;  /* the same without operations that the recording does not have */
 	uint64_t schedule_ns; /* end of the one before in the recording, since its begin; first: when the first one began */
 	bool begun;           /* the first one is over */
-	uint64_t overslept_ns; /* after pauses; later ones are shorter for it */
+	uint64_t gap_ns;      /* what of the recorded pause after the one before was the recorder */
+	uint64_t due_tick;    /* when the pause is over */
+	bool slept;           /* in it */
+	uint64_t owed_ns;     /* by later pauses, which are shorter for it */
 };
 
-/*
- * Waits for as long as the program did between its last call and this one. What the recorder itself took is no pause, and how late a
- * timer wakes must not add up over thousands of pauses. Returns how late it is.
- */
-static uint64_t pause_as_recorded(struct lane *l, uint64_t think_ns, struct position *at)
+static void owe(struct position *at, uint64_t ns)
 {
-	uint64_t gap_ns = l->run->plan->call_gap_ns, repaid_ns, late_ns;
-	bool slept = false;
+	at->owed_ns += ns < OWED_MOST_NS ? ns : OWED_MOST_NS;
+}
 
-	think_ns = scaled(l->run, think_ns > gap_ns ? think_ns - gap_ns : 0);
-	repaid_ns = at->overslept_ns < think_ns ? at->overslept_ns : think_ns;
-	late_ns = pace_after(l, at->paced_tick, think_ns - repaid_ns, &slept);
-	at->overslept_ns -= repaid_ns;
-	if (slept)
-		at->overslept_ns += late_ns < OVERSLEPT_MOST_NS ? late_ns : OVERSLEPT_MOST_NS;
-	return late_ns;
+/*
+ * What a recorded pause is without the recorder's part. That is a median: where a pause is shorter than it, others have that much more of it, as far
+ * as they come soon.
+ */
+static uint64_t pause_of_program(struct lane *l, uint64_t recorded_ns, struct position *at)
+{
+	struct pauses *p = &l->stats->pauses;
+	uint64_t gap_ns = at->gap_ns;
+
+	if (recorded_ns < gap_ns && at->owed_ns < OWED_MOST_NS)
+		owe(at, scaled(l->run, gap_ns - recorded_ns));
+	if (recorded_ns < gap_ns)
+		gap_ns = recorded_ns;
+	p->n++;
+	p->recorded_ns += recorded_ns;
+	p->recorder_ns += gap_ns;
+	return scaled(l->run, recorded_ns - gap_ns);
+}
+
+/* Waits for as long as the program did between its last call and this one, less what is owed. Returns how late it is. */
+static uint64_t pause_as_recorded(struct lane *l, uint64_t recorded_ns, struct position *at)
+{
+	uint64_t pause_ns = pause_of_program(l, recorded_ns, at), repaid_ns = at->owed_ns < pause_ns ? at->owed_ns : pause_ns;
+
+	pause_ns -= repaid_ns;
+	at->owed_ns -= repaid_ns;
+	l->stats->pauses.repaid_ns += repaid_ns;
+	at->slept = false;
+	at->due_tick = at->paced_tick + tick_of_ns(pause_ns);
+	return pace_after(l, at->paced_tick, pause_ns, &at->slept);
+}
+
+/*
+ * The operation begins. What the replayer itself does between operations, and how late a timer wakes, must not add up over thousands of pauses.
+ * Waiting for other lanes is neither.
+ */
+static inline void note_begin(struct position *at, uint64_t tick, bool waited)
+{
+	if (tick > at->due_tick && (at->slept || !waited))
+		owe(at, tick_ns(tick - at->due_tick));
 }
 
 static void note_late(struct lane_stats *s, uint64_t late_ns, uint64_t due_ns)
@@ -188,6 +227,8 @@ static inline __attribute__((always_inline)) bool run_chunk(struct lane *l, cons
 		if (paced && !hidden) {
 			late_ns = keep_pace(l, &s, at);
 			begin = tick_now();
+			if (run->timing == TIMING_THINK)
+				note_begin(at, begin, op->edges);
 		}
 		result = loop == LOOP_DRY ? rehearsed(l, op, s.length) : loop == LOOP_WHAT_IF ? what_if_execute(l, op) : execute(l, op);
 		now = tick_now();
@@ -204,6 +245,8 @@ static inline __attribute__((always_inline)) bool run_chunk(struct lane *l, cons
 				late_ns = 0;
 			account(l, op, &s, result, service_ns + late_ns, now);
 			at->paced_tick = now;
+			if (paced)
+				at->gap_ns = gap_after(run, op);
 		}
 		at->tick = now;
 		lane_publish(l, ++at->done);
@@ -236,7 +279,8 @@ void lane_run(struct lane *l)
 	const struct runtime *run = l->run;
 	bool (*loop)(struct lane *, const struct plan_op *, const struct plan_op *, struct position *) =
 		run->dry ? run_dry : run->what_if ? run_what_if : run->timing == TIMING_ASAP ? run_asap : run_paced;
-	struct position at = {.tick = l->begin_tick, .paced_tick = l->begin_tick, .schedule_ns = first_begin(l)};
+	struct position at = {.tick = l->begin_tick, .paced_tick = l->begin_tick, .schedule_ns = first_begin(l),
+			      .gap_ns = run->plan->gap_ns[GAP_DESCRIPTOR]};
 
 	l->bin_end_tick = run->start_tick + tick_of_ns(l->stats->bin_end_ns);
 	for (uint32_t i = 0; i < l->plan->chunks; i++) {

@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "lib/hist.h"
+#include "replay/gaps.h"
 #include "replay/spool.h"
 #include "trace/trace.h"
 
@@ -20,6 +21,7 @@ enum plan_bits {
 	PLAN_WIDE = 1 << 0,   /* offset is an index of struct plan_args, which has everything but handle and expect */
 	PLAN_WOKEN = 1 << 3,  /* another thread ended its pause */
 	PLAN_BY_SLOT = 1 << 2, /* a path operation that was called with a descriptor and an empty path */
+	PLAN_FIRST = 1 << 4,  /* opens a file that the recorder had not met: it told its name then */
 	PLAN_HIDDEN = 1 << 1, /* put in by the compiler (a close at exit, a seek): executed, but no operation of the recording */
 };
 
@@ -162,7 +164,7 @@ struct plan {
 	uint32_t slots, maps;
 	/* facts of the recording */
 	uint64_t events, first_begin_ns, recorded_elapsed_ns, lost;
-	uint64_t call_gap_ns; /* between calls without a pause between them, as the recorder saw them; 0: not known */
+	uint64_t gap_ns[GAP_KINDS]; /* between calls without a pause between them, as the recorder saw them; 0: not known */
 	uint64_t replayed, kept_books; /* events that become operations; that only the compiler needed */
 	uint64_t bytes, bytes_replayed; /* read and written */
 	uint64_t fallbacks;             /* descriptors that the trace could not explain */

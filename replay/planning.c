@@ -17,8 +17,6 @@
 #include "replay/plan_cache.h"
 #include "replay/session.h"
 
-enum { CALL_GAP_MOST_NS = 100000 }; /* beyond: not a recorder's work */
-
 static bool next(void *self, struct trace_record *record)
 {
 	return !stop_requested() && trace_reader_next(self, record);
@@ -49,13 +47,6 @@ static uint64_t file_bytes(const char *path)
 	return stat(path, &st) ? 0 : (uint64_t)st.st_size;
 }
 
-static uint64_t call_gap_ns(const json_t *trailer)
-{
-	double ns = json_number(trailer, "call_gap_ns", 0);
-
-	return ns > 0 && ns < CALL_GAP_MOST_NS ? (uint64_t)ns : 0;
-}
-
 static int compile(struct session *s, const struct plan_cache *cache)
 {
 	struct trace_error error = {0};
@@ -72,7 +63,7 @@ static int compile(struct session *s, const struct plan_cache *cache)
 	rc = plan_compile(&s->plan, &source, &options);
 	progress_finish(&progress.progress);
 	error = *trace_reader_error(reader);
-	s->plan.call_gap_ns = call_gap_ns(trace_reader_trailer(reader));
+	gaps_read(s->plan.gap_ns, trace_reader_trailer(reader));
 	trace_reader_close(reader);
 	malloc_trim(0); /* the replay needs little of what the compiler did */
 	s->report.compile_ns = clock_now_ns() - began;

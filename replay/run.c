@@ -75,6 +75,8 @@ int run_init(struct runtime *run, const struct plan *plan, const struct run_opti
 		run->rings |= plan->lane[i].via != TRACE_VIA_SYSCALL;
 		pthread_mutex_init(&run->lane[i].sleepers_lock, NULL);
 	}
+	for (int op = 0; op < TRACE_OP_MAX; op++)
+		run->gap_ns[op] = plan->gap_ns[gap_kind_of((uint8_t)op)];
 	if (run->engine == ENGINE_MMAP)
 		what_if_catch_faults();
 	run->no_barrier = CALL3(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) < 0;

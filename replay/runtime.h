@@ -90,6 +90,7 @@ struct runtime {
 	bool rings;             /* there are lanes that are rings */
 	struct ring_facts *ring; /* by lane, when it has ended */
 	double speed;
+	uint64_t gap_ns[TRACE_OP_MAX]; /* what of the recorded pause after an operation was the recorder */
 	uint64_t start_ns, start_tick;
 	bool dry;               /* no system calls: measures the replayer itself */
 	bool no_barrier;        /* membarrier(2) is missing */

@@ -176,6 +176,10 @@ void totals_add_lane(struct totals *t, struct lane_stats *s, uint32_t classes)
 	}
 	add_hist(&t->lateness, s->lateness);
 	add_hist(&t->service, s->service);
+	t->pauses.n += s->pauses.n;
+	t->pauses.recorded_ns += s->pauses.recorded_ns;
+	t->pauses.recorder_ns += s->pauses.recorder_ns;
+	t->pauses.repaid_ns += s->pauses.repaid_ns;
 	if (s->last_due_ns >= t->last_due_ns) {
 		t->last_due_ns = s->last_due_ns;
 		t->last_late_ns = s->last_late_ns;

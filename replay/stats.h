@@ -27,6 +27,12 @@ struct exemplar {
 	uint8_t op;
 };
 
+struct pauses { /* between operations, with think */
+	uint64_t n, recorded_ns;
+	uint64_t recorder_ns; /* of it the recorder's, which was left out */
+	uint64_t repaid_ns;   /* left out for what the replayer itself took, and for timers that woke late */
+};
+
 struct lane_stats {
 	size_t block_bytes; /* of the mapping that all of it lies in */
 	struct hist *latency[TRACE_CLASS_COUNT]; /* allocated for the classes of the lane */
@@ -34,6 +40,7 @@ struct lane_stats {
 	uint64_t bytes[TRACE_CLASS_COUNT], errors[TRACE_CLASS_COUNT], mismatches[TRACE_CLASS_COUNT];
 	uint64_t bin_end_ns;                     /* since the start */
 	struct hist *lateness, *service;         /* schedule and think only */
+	struct pauses pauses;
 	uint64_t worst_late_ns;                  /* since the last time bin */
 	uint64_t last_due_ns, last_late_ns;      /* the last operation: when it should have begun, since the start; how late it was */
 	struct exemplar slowest[SLOWEST], *typical;
@@ -55,6 +62,7 @@ struct totals {
 	pthread_mutex_t lock;
 	struct hist *latency[TRACE_CLASS_COUNT];
 	struct hist *lateness, *service;
+	struct pauses pauses;
 	uint64_t bytes[TRACE_CLASS_COUNT], errors[TRACE_CLASS_COUNT], mismatches[TRACE_CLASS_COUNT];
 	uint64_t *cell[TRACE_CLASS_COUNT]; /* [CELL_BINS][CELL_BUCKETS] */
 	uint64_t bin_ns;

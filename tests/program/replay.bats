@@ -669,6 +669,59 @@ paced() {
 	jq -e '.elapsed_ns < 0.3e9 and .lateness_ns == null' run/run.json
 }
 
+@test "a total order keeps the pauses and the times, too, and --speed divides them" {
+	paced
+	for timing in think schedule; do
+		good --timing $timing --order temporal
+		jq -e '.elapsed_ns > 0.5e9 and .elapsed_ns < 3e9 and .options.order == "temporal"' run/run.json
+		good --timing $timing --order temporal --speed 10
+		jq -e '.elapsed_ns > 0.05e9 and .elapsed_ns < 0.45e9 and .options.speed == 10' run/run.json
+	done
+	# Two threads in turns, 1 ms apart: neither pause nor time is waited for twice when the other thread had to be waited for.
+	{
+		printf 'thread 1 tid=1\nthread 2 tid=2\nfile 1 mode=0100644 size=4096 path="/f"\n'
+		awk 'BEGIN { for (i = 0; i < 400; i++) printf "%.6f+0.0000%02d %d newfstatat path=\"/f\" file=1\n", i / 1000, 10 + i % 7, 1 + i % 2 }'
+	} | build
+	for timing in think schedule; do
+		good --timing $timing --order temporal
+		jq -e '.elapsed_ns > 0.397e9 and .elapsed_ns < 1.2e9 and .lateness_ns.p50 < 2e6' run/run.json
+		good --timing $timing --order temporal --speed 4
+		jq -e '.elapsed_ns > 0.099e9 and .elapsed_ns < 0.36e9' run/run.json
+		good --timing $timing --order temporal --speed 0.5
+		jq -e '.elapsed_ns > 0.79e9' run/run.json
+	done
+}
+
+@test "think leaves out of the pauses what the recorder measured of itself, by the call before" {
+	local events='thread 1 tid=1
+		file 1 mode=0100644 size=4096 path="/f"
+		0+0.0001 1 openat path="/f" file=1 = 3
+		0.0002+0.0001 1 access path="/f" = 0
+		0.0004+0.0001 1 newfstatat path="/f" = 0
+		0.0006+0.0001 1 rename path="/none" path2="/other" = -ENOENT
+		0.0008+0.0001 1 lseek fd=3 file=1 offset=0 = 0
+		0.0010+0.0001 1 openat path="/f" file=1 = 4
+		0.00114+0.0001 1 close fd=4 file=1
+		0.1 1 close fd=3 file=1'
+	build <<<"$events"
+	good --timing think
+	jq -e '.pauses | .count == 8 and .recorded_ns == 500000 + 40000 + 98760000 and .recorder_ns == 0' run/run.json
+	printf '%s\n' "$events" 'trailer {"call_gap_ns":50000,"call_gaps_ns":{"path":70000,"stat":80000,"paths":75000,"open":90000}}' | build
+	good --timing think
+	# The first open meets the file, the second does not; of the pause after that there is less than it should have had: a later one pays.
+	jq -e '.pauses | .recorder_ns == 90000 + 70000 + 80000 + 75000 + 50000 + 40000 + 50000 and .recorder_ns_per_op * 8 == .recorder_ns and
+		.repaid_ns >= 30000' run/run.json
+	good --timing schedule
+	jq -e '.pauses == null' run/run.json
+	# Twice as fast: of what is left of the pauses.
+	good --timing think --speed 2
+	jq -e '.pauses.recorder_ns == 90000 + 70000 + 80000 + 75000 + 50000 + 40000 + 50000 and .elapsed_ns > 0.0492e9' run/run.json
+	# Not measured: the next simpler kind. Nonsense: nothing.
+	printf '%s\n' "$events" 'trailer {"call_gap_ns":50000,"call_gaps_ns":{"stat":1e9,"open":-1}}' | build
+	good --timing think
+	jq -e '.pauses.recorder_ns == 5 * 50000 + 40000 + 50000' run/run.json
+}
+
 @test "9 ms of recording take 9 ms" {
 	awk 'BEGIN { print "thread 1 tid=1"; for (i = 0; i < 10; i++) printf "%.3f+0.000001 1 newfstatat path=\"/f\"\n", i / 1000 }' | build
 	good --timing schedule
