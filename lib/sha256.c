@@ -2,9 +2,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <immintrin.h>
+#endif
 
 #include "lib/cleanup.h"
 
@@ -39,7 +44,7 @@ static inline __attribute__((always_inline)) void one_round(uint32_t v[8], unsig
 	v[(15 - r) % 8] = t + (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
 }
 
-static void compress(uint32_t state[8], const uint8_t block[64])
+static void compress_portable(uint32_t state[8], const uint8_t block[64])
 {
 	uint32_t w[64], v[8];
 
@@ -62,6 +67,70 @@ static void compress(uint32_t state[8], const uint8_t block[64])
 		state[i] += v[i];
 }
 
+static void compress_all_portable(uint32_t state[8], const uint8_t *block, size_t blocks)
+{
+	for (; blocks; blocks--, block += 64)
+		compress_portable(state, block);
+}
+
+#if defined(__x86_64__)
+/* By the processor's own instructions, ten times as fast: four rounds a turn (Intel, "New Instructions Supporting the Secure Hash Algorithm"). */
+__attribute__((target("sha,sse4.1"))) static void compress_all_sha_ni(uint32_t state[8], const uint8_t *block, size_t blocks)
+{
+	const __m128i big_endian = _mm_set_epi64x(0x0c0d0e0f08090a0bLL, 0x0405060700010203LL);
+	__m128i cdab = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)state), 0xb1);
+	__m128i efgh = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)(state + 4)), 0x1b);
+	__m128i abef = _mm_alignr_epi8(cdab, efgh, 8), cdgh = _mm_blend_epi16(efgh, cdab, 0xf0), feba, dchg;
+
+	for (; blocks; blocks--, block += 64) {
+		__m128i w[4], abef_before = abef, cdgh_before = cdgh;
+
+		for (int i = 0; i < 4; i++)
+			w[i] = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(block + 16 * i)), big_endian);
+#pragma GCC unroll 16
+		for (int i = 0; i < 16; i++) {
+			__m128i *now = &w[i & 3], sum, input;
+
+			if (i >= 4) {
+				sum = _mm_add_epi32(_mm_sha256msg1_epu32(*now, w[(i + 1) & 3]), _mm_alignr_epi8(w[(i + 3) & 3], w[(i + 2) & 3], 4));
+				*now = _mm_sha256msg2_epu32(sum, w[(i + 3) & 3]);
+			}
+			input = _mm_add_epi32(*now, _mm_loadu_si128((const __m128i *)(round_constant + 4 * i)));
+			cdgh = _mm_sha256rnds2_epu32(cdgh, abef, input);
+			abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(input, 0x0e));
+		}
+		abef = _mm_add_epi32(abef, abef_before);
+		cdgh = _mm_add_epi32(cdgh, cdgh_before);
+	}
+	feba = _mm_shuffle_epi32(abef, 0x1b);
+	dchg = _mm_shuffle_epi32(cdgh, 0xb1);
+	_mm_storeu_si128((__m128i *)state, _mm_blend_epi16(feba, dchg, 0xf0));
+	_mm_storeu_si128((__m128i *)(state + 4), _mm_alignr_epi8(dchg, feba, 8));
+}
+
+/* Asked once: in a virtual machine each answer costs microseconds. */
+static bool has_sha_ni(void)
+{
+	static _Atomic int known; /* 0: not yet, 1: no, 2: yes */
+	unsigned a, b, c, d;
+
+	if (!known)
+		known = 1 + (__builtin_cpu_supports("sse4.1") && __get_cpuid_count(7, 0, &a, &b, &c, &d) && b & bit_SHA);
+	return known == 2;
+}
+#endif
+
+static void compress(uint32_t state[8], const uint8_t *block, size_t blocks)
+{
+#if defined(__x86_64__)
+	if (has_sha_ni()) {
+		compress_all_sha_ni(state, block, blocks);
+		return;
+	}
+#endif
+	compress_all_portable(state, block, blocks);
+}
+
 void sha256_init(struct sha256 *s)
 {
 	*s = (struct sha256){.state = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c,
@@ -80,14 +149,14 @@ void sha256_update(struct sha256 *s, const void *data, size_t n)
 		memcpy(s->pending + have, p, take);
 		if (have + take < 64)
 			return;
-		compress(s->state, s->pending);
+		compress(s->state, s->pending, 1);
 		p += take;
 		n -= take;
 	}
-	for (; n >= 64; p += 64, n -= 64)
-		compress(s->state, p);
-	if (n)
-		memcpy(s->pending, p, n);
+	if (n >= 64)
+		compress(s->state, p, n / 64);
+	if (n % 64)
+		memcpy(s->pending, p + n / 64 * 64, n % 64);
 }
 
 void sha256_finish(struct sha256 *s, char hex[SHA256_HEX])
