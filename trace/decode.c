@@ -253,7 +253,7 @@ static int64_t get_shape(struct decode *d)
 	return rc ? rc : (int64_t)number;
 }
 
-static bool get_split(struct decode *d, enum trace_column classes, uint64_t *v)
+static inline __attribute__((always_inline)) bool get_split(struct decode *d, enum trace_column classes, uint64_t *v)
 {
 	struct decode_column *c = &d->column[classes], *raw = &d->column[classes + 1];
 	uint64_t low;
@@ -362,6 +362,7 @@ static bool get_offset(struct decode *d, struct trace_event *v, unsigned mask, i
 	return true;
 }
 
+/* What does not come from a column of its own; the members that the shape does not use (trace_event_clear). */
 static void set_shape(struct trace_event *v, const struct predict_shape *s)
 {
 	v->op = s->op;
@@ -371,6 +372,9 @@ static void set_shape(struct trace_event *v, const struct predict_shape *s)
 	v->mode = s->mode;
 	v->flags = s->flags;
 	v->arg = s->arg;
+	v->fd = v->fd2 = -1;
+	v->file = v->file2 = v->path = v->path2 = 0;
+	v->offset = v->offset2 = -1;
 }
 
 static int decode_event(struct decode *d, struct trace_record *r)
@@ -391,7 +395,6 @@ static int decode_event(struct decode *d, struct trace_record *r)
 	mask = *masks->at++;
 	d->events_left--;
 	r->type = TRACE_EVENT;
-	trace_event_clear(v);
 	shape = &d->predict.shape[number];
 	set_shape(v, shape);
 	if (!get_time(d, v, mask))

@@ -107,9 +107,11 @@ static inline struct predict_thread *predict_thread(struct predict *p, uint32_t 
 static inline struct predict_file *predict_file(struct predict *p, uint32_t id)
 {
 	struct predict_file *f = &p->file[id];
+	uint64_t known = -(uint64_t)(f->block == p->block); /* no branch: nobody could foretell it */
 
-	if (f->block != p->block)
-		*f = (struct predict_file){.block = p->block};
+	f->next_offset &= (int64_t)known;
+	f->length &= known;
+	f->block = p->block;
 	return f;
 }
 

@@ -28,8 +28,7 @@ static inline uint8_t *varint_put(uint8_t *at, uint64_t v)
 	return at;
 }
 
-/* Reads from *at, which moves on. False when there is no whole varint before end, or it does not fit 64 bits or is not the shortest. */
-static inline bool varint_get(const uint8_t **at, const uint8_t *end, uint64_t *v)
+static __attribute__((noinline, unused)) bool varint_get_long(const uint8_t **at, const uint8_t *end, uint64_t *v)
 {
 	const uint8_t *p = *at;
 
@@ -46,6 +45,15 @@ static inline bool varint_get(const uint8_t **at, const uint8_t *end, uint64_t *
 		}
 	}
 	return false;
+}
+
+/* Reads from *at, which moves on. False when there is no whole varint before end, or it does not fit 64 bits or is not the shortest. */
+static inline bool varint_get(const uint8_t **at, const uint8_t *end, uint64_t *v)
+{
+	if (__builtin_expect(*at >= end || **at >= 0x80, 0))
+		return varint_get_long(at, end, v);
+	*v = *(*at)++;
+	return true;
 }
 
 /* ---- class byte and raw bits ---- */
@@ -100,6 +108,12 @@ static inline bool bits_get(const uint8_t *data, size_t bytes, uint64_t *positio
 
 	if (*position + n > (uint64_t)bytes * 8)
 		return false;
+	if (__builtin_expect(n <= 56, 1)) {
+		memcpy(v, data + (*position >> 3), sizeof(*v));
+		*v = *v >> (*position & 7) & ((1ULL << n) - 1);
+		*position += n;
+		return true;
+	}
 	for (unsigned done = 0; done < n;) {
 		unsigned take = n - done < 32 ? n - done : 32;
 		uint64_t word;
