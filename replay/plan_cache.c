@@ -44,10 +44,10 @@ static char *default_folder(void)
 
 void plan_cache_open(struct plan_cache *cache, const char *folder, const char *trace_sha256, const char *options)
 {
-	uint64_t own = own_hash();
+	uint64_t own;
 
 	*cache = (struct plan_cache){.always = folder};
-	if (!own || (folder && !strcmp(folder, "none")))
+	if ((folder && !strcmp(folder, "none")) || !(own = own_hash()))
 		return;
 	cache->folder = folder ? strdup(folder) : default_folder();
 	if (cache->folder && make_directories(cache->folder)) {

@@ -352,7 +352,8 @@ static int report(struct session *s)
 
 static int session_run(struct session *s)
 {
-	struct run_options options = {.timing = s->timing, .engine = s->engine, .direct = opt.direct, .temporal = s->order == ORDER_TEMPORAL, .speed = opt.speed};
+	struct run_options options = {.timing = s->timing, .engine = s->engine, .direct = opt.direct, .temporal = s->order == ORDER_TEMPORAL, .speed = opt.speed,
+				      .fills = !opt.prepared};
 	int rc = session_plan(s);
 
 	if (rc)

@@ -20,18 +20,30 @@
 #include "replay/tick.h"
 #include "replay/what_if.h"
 
-enum { STACK_BYTES = 256 * 1024, BUFFER_LEAST = 64 * 1024, ROUNDING_BYTES = 16 * 1024, IOV_BYTES = 1024 * 16, REHEARSED = 1 << 16, ROUNDS = 9 };
+enum { STACK_BYTES = 256 * 1024, BUFFER_LEAST = 64 * 1024, ROUNDING_BYTES = 16 * 1024, IOV_BYTES = 1024 * 16, REHEARSED = 1 << 16, ROUNDS = 5, POOL_LEAST = 1 << 20 };
 #define REHEARSAL_NS 100000000ULL /* no further lanes and rounds after that: many short lanes take longer than their operations */
 #define POPULATE_MOST (1ULL << 20)
 
+/* 0: nothing is written. */
 static uint64_t longest_write(const struct plan *p)
 {
-	uint64_t longest = 1 << 20;
+	uint64_t longest = 0;
 
 	for (uint32_t i = 0; i < p->lanes; i++)
 		if (p->lane[i].longest_write > longest)
 			longest = p->lane[i].longest_write;
 	return longest;
+}
+
+/* Bytes to write, when there is anything to write. */
+static int make_pool(struct runtime *run, bool fills)
+{
+	uint64_t longest = longest_write(run->plan);
+
+	if (!longest && !fills)
+		return 0;
+	run->pool = pool_make((longest < POOL_LEAST ? POOL_LEAST : longest) + POOL_LEAST, &run->pool_bytes);
+	return run->pool ? 0 : -errno;
 }
 
 static void *zeroed(size_t n, size_t bytes, size_t alignment)
@@ -46,15 +58,17 @@ static void *zeroed(size_t n, size_t bytes, size_t alignment)
 
 int run_init(struct runtime *run, const struct plan *plan, const struct run_options *options, struct totals *totals, int root_fd)
 {
+	int rc;
+
 	*run = (struct runtime){.plan = plan, .timing = options->timing, .speed = options->speed, .engine = options->engine, .direct = options->direct,
 				.what_if = options->direct || options->engine == ENGINE_URING || options->engine == ENGINE_MMAP, .proc_fd = -1,
 				.temporal = options->temporal, .totals = totals, .root_fd = root_fd};
 	if (run->what_if)
 		run->proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	run->null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	run->pool = pool_make(longest_write(plan) + (1 << 20), &run->pool_bytes);
-	if (!run->pool)
-		return -errno;
+	rc = make_pool(run, options->fills);
+	if (rc)
+		return rc;
 	run->lane = zeroed(plan->lanes, sizeof(*run->lane), 64);
 	run->slot = zeroed(plan->slots, sizeof(*run->slot), 64);
 	run->slot_path = zeroed(plan->slots, sizeof(*run->slot_path), 64);

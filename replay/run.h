@@ -8,6 +8,7 @@ struct run_options {
 	enum replay_engine engine;
 	bool direct;
 	bool temporal; /* one operation after the other */
+	bool fills;    /* files of the starting state are made */
 	double speed;
 };
 
