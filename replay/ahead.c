@@ -30,25 +30,28 @@ static void ask(struct ahead *a, const struct compiler *c)
 
 	if (ev) {
 		__builtin_prefetch(&m->file[ev->file < m->files_room ? ev->file : 0]);
-		if (ev->path) {
+		if (ev->path)
 			__builtin_prefetch(&m->way[ev->path < m->ways_room ? ev->path : 0]);
-			__builtin_prefetch(c->source->string(c->source->self, ev->path));
-		}
 	}
 	ev = event_at(a, FAR * 3 / 4);
 	if (ev) {
 		__builtin_prefetch(&m->object[object_of(c, ev)]);
-		__builtin_prefetch(&m->name[name_of(c, ev)]);
+		if (ev->path)
+			__builtin_prefetch(&m->name[name_of(c, ev)]);
 	}
 	ev = event_at(a, FAR / 2);
 	if (ev) {
 		order_prefetch(c->order, m->object[object_of(c, ev)].r_size);
-		order_prefetch(c->order, m->name[name_of(c, ev)].resource);
+		if (ev->path)
+			order_prefetch(c->order, m->name[name_of(c, ev)].resource);
 	}
 	ev = event_at(a, FAR / 4);
-	if (ev) {
-		order_prefetch_accesses(c->order, m->object[object_of(c, ev)].r_size);
-		order_prefetch_accesses(c->order, m->name[name_of(c, ev)].resource);
+	if (ev && ev->thread < c->threads_room) {
+		uint32_t lane = c->thread[ev->thread].lane;
+
+		order_prefetch_access(c->order, m->object[object_of(c, ev)].r_size, lane);
+		if (ev->path)
+			order_prefetch_access(c->order, m->name[name_of(c, ev)].resource, lane);
 	}
 }
 

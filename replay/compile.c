@@ -317,29 +317,33 @@ void compile_books(struct compiler *c)
 
 /* ---- what every kind needs ------------------------------------------------------------------------------------------------- */
 
-static bool path_text(struct compiler *c, uint32_t id, uint32_t file, char *to, struct where *where)
+/* NULL: not known well enough. */
+static const char *path_text(struct compiler *c, uint32_t id, uint32_t file, char copy[PATH_ROOM], struct where *where)
 {
-	const char *text = id ? c->source->string(c->source->self, id) : "";
-	size_t n;
+	struct way *way = id && !(c->ev->bits & (TRACE_EV_PATH_UNRESOLVED | TRACE_EV_PATH_TRUNCATED)) ? model_way(&c->model, id) : NULL;
+	const char *text;
 
 	where->way = id;
-	if (c->ev->bits & (TRACE_EV_PATH_UNRESOLVED | TRACE_EV_PATH_TRUNCATED) || text[0] != '/') {
-		if (!file || file >= c->model.files_room || !c->model.file[file].path)
-			return false;
-		text = texts_text(&c->strings, c->model.file[file].path);
-		where->way = 0;
-	}
-	n = strlen(text);
-	if (n >= sizeof(c->path))
-		return false;
-	memcpy(to, text, n + 1);
-	return true;
+	if (way && way->given)
+		return way->given;
+	text = way ? c->source->string(c->source->self, id) : "";
+	if (text[0] == '/')
+		return way->given = strlen(text) < PATH_ROOM ? text : NULL;
+	where->way = 0;
+	if (!file || file >= c->model.files_room || !c->model.file[file].path)
+		return NULL;
+	/* Texts of the plan move when there are more of them. */
+	text = texts_text(&c->strings, c->model.file[file].path);
+	return strlen(text) < PATH_ROOM ? strcpy(copy, text) : NULL;
 }
 
 bool compile_paths(struct compiler *c, bool first, bool second)
 {
-	return (!first || path_text(c, c->ev->path, c->ev->file, c->path, &c->where)) &&
-	       (!second || path_text(c, c->ev->path2, c->ev->file2, c->path2, &c->where2));
+	if (first)
+		c->path = path_text(c, c->ev->path, c->ev->file, c->path_copy, &c->where);
+	if (second)
+		c->path2 = path_text(c, c->ev->path2, c->ev->file2, c->path2_copy, &c->where2);
+	return (!first || c->path) && (!second || c->path2);
 }
 
 static uint32_t hidden_path(struct compiler *c, enum trace_op op, const char *path, const struct where *where, struct plan_args *a)

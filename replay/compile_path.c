@@ -284,12 +284,12 @@ static void compile_symlink(struct compiler *c)
 	const char *target = ev->path ? c->source->string(c->source->self, ev->path) : "";
 	struct plan_args a = {0};
 
-	if (strlen(target) >= sizeof(c->path) || !*target) {
+	if (strlen(target) >= PATH_ROOM || !*target) {
 		compile_skip(c);
 		return;
 	}
 	a.path2 = texts_add(&c->strings, target, strlen(target));
-	strcpy(c->path, c->path2);
+	c->path = c->path2;
 	c->where.way = c->where2.way;
 	if (ev->result == 0) {
 		make_something(c, OBJECT_LINK);

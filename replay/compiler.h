@@ -6,6 +6,8 @@
 
 /* What the parts of the plan compiler share (compile*.c). */
 
+enum { PATH_ROOM = 4096 };
+
 struct build_lane {
 	struct plan_op *op; /* the chunk being filled */
 	uint32_t *event;
@@ -95,7 +97,8 @@ struct compiler {
 	const struct trace_event *ev;
 	uint32_t pid, current_lane;
 	uint64_t woken_since_ns; /* its pause ended with what ended then; 0: nobody woke its thread */
-	char path[4096], path2[4096];
+	const char *path, *path2; /* texts of the trace, or copies of others */
+	char path_copy[PATH_ROOM], path2_copy[PATH_ROOM];
 	struct where where, where2;
 	uint8_t bits; /* more enum plan_bits for its operation */
 	bool size_changes; /* an event that overlaps with this read and ends later changes the file's size */

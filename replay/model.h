@@ -82,6 +82,7 @@ struct model_missing {
 struct way { /* model_way.c */
 	uint32_t name, epoch;
 	uint32_t text; /* of the path in the plan; 0: not yet */
+	const char *given; /* the text of the trace, when the compiler has found it fit; NULL: not yet */
 };
 
 struct model {
@@ -116,6 +117,7 @@ void model_walk_existing(struct model *m, const char *path, bool follow, bool mu
 void model_way_keep(struct model *m, const struct where *where);
 bool model_way_take(struct model *m, bool follow, struct where *where);
 void model_ways_change(struct model *m);
+struct way *model_way(struct model *m, uint32_t id);
 /* The path as a text, by its id in the trace where it has one. */
 uint32_t model_way_text(struct model *m, const char *path, uint32_t way);
 

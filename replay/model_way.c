@@ -11,7 +11,7 @@ void model_ways_change(struct model *m)
 	m->epoch++;
 }
 
-static struct way *way_of(struct model *m, uint32_t id)
+struct way *model_way(struct model *m, uint32_t id)
 {
 	m->way = grow(m->way, &m->ways_room, (size_t)id + 1, sizeof(*m->way));
 	return &m->way[id];
@@ -23,14 +23,14 @@ void model_way_keep(struct model *m, const struct where *where)
 
 	if (!where->way || !where->name)
 		return;
-	way = way_of(m, where->way);
+	way = model_way(m, where->way);
 	way->name = where->name;
 	way->epoch = m->epoch;
 }
 
 uint32_t model_way_text(struct model *m, const char *path, uint32_t id)
 {
-	struct way *way = id ? way_of(m, id) : NULL;
+	struct way *way = id ? model_way(m, id) : NULL;
 
 	if (!way)
 		return texts_add(m->strings, path, strlen(path));

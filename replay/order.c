@@ -17,7 +17,8 @@ struct access {
 struct accesses {
 	struct access one;
 	struct access *many; /* NULL: n is 0 or 1 and `one` is it */
-	uint32_t n, room;
+	uint32_t n, room : 31;
+	uint32_t dense : 1; /* of the lanes 0 to n - 1 */
 };
 
 struct resource {
@@ -72,6 +73,7 @@ struct order *order_new(enum order_mode mode)
 	if (!o)
 		return NULL;
 	o->mode = mode;
+	o->resource = grow(NULL, &o->resources_room, 1, sizeof(*o->resource));
 	o->resources = 1;
 	o->last.lane = PLAN_NONE;
 	return o;
@@ -330,6 +332,7 @@ static void settle(struct order *o, struct accesses *list, bool remove, bool str
 	for (uint32_t i = 0; i < list->n; i++)
 		if (!after_access(o, &item[i], strict) || !remove)
 			item[kept++] = item[i];
+	list->dense = list->dense && kept == list->n;
 	list->n = kept;
 }
 
@@ -347,7 +350,7 @@ static uint32_t position(const struct access *item, uint32_t n, uint32_t lane)
 	return (uint32_t)(low - item) + (n && low->lane < lane);
 }
 
-static void remember(struct accesses *list, struct access a)
+static void insert(struct accesses *list, struct access a)
 {
 	struct access *item = items(list);
 	uint32_t at = position(item, list->n, a.lane);
@@ -359,12 +362,22 @@ static void remember(struct accesses *list, struct access a)
 	}
 	if (list->n >= 1 && list->n >= room) {
 		list->many = item = grow(list->many, &room, list->n + 1, sizeof(a));
-		list->room = (uint32_t)room;
+		list->room = (uint32_t)room & INT32_MAX;
 		if (list->n == 1)
 			item[0] = list->one;
 	}
 	memmove(&item[at + 1], &item[at], (list->n++ - at) * sizeof(a));
 	item[at] = a;
+	list->dense = item[list->n - 1].lane == list->n - 1;
+}
+
+/* Files that all threads read have long lists, too many of them for the caches: where an access belongs is known without a look there. */
+static void remember(struct accesses *list, struct access a)
+{
+	if (list->dense && a.lane < list->n)
+		items(list)[a.lane] = a;
+	else
+		insert(list, a);
 }
 
 /* Leaves out what the lane has waited for before. A ring's requests begin in another order than they stand in. */
@@ -400,7 +413,7 @@ uint32_t order_end(struct order *o, uint32_t sequence, uint64_t end_ns, const st
 		if (o->touch[i].wait && o->touch[i].write)
 			settle(o, &r->reads, true, o->touch[i].strict);
 		if (o->touch[i].force)
-			r->writes.n = 0;
+			r->writes.n = r->writes.dense = 0;
 		remember(o->touch[i].write ? &r->writes : &r->reads, self);
 	}
 	if (o->mode == ORDER_TEMPORAL && o->last.lane != PLAN_NONE)
@@ -423,10 +436,10 @@ void order_prefetch(const struct order *o, uint32_t resource)
 	__builtin_prefetch(&o->resource[resource]);
 }
 
-void order_prefetch_accesses(const struct order *o, uint32_t resource)
+void order_prefetch_access(const struct order *o, uint32_t resource, uint32_t lane)
 {
-	const struct accesses *reads = resource ? &o->resource[resource].reads : NULL;
+	const struct accesses *reads = &o->resource[resource].reads;
 
-	if (reads && reads->many)
-		__builtin_prefetch(&reads->many[reads->n / 2]);
+	if (reads->dense && lane < reads->n && reads->many)
+		__builtin_prefetch(&reads->many[lane], 1);
 }

@@ -65,6 +65,6 @@ bool order_woken(struct order *o, uint32_t lane, uint32_t other, uint64_t from_n
 /* sequence counts from 1 in the lane. Edges are valid until the next call. */
 uint32_t order_end(struct order *o, uint32_t sequence, uint64_t end_ns, const struct plan_edge **edges);
 void order_drop(struct order *o);
-/* The resource will soon be touched; and, some 50 ns later, its accesses. */
+/* The resource will soon be touched; and, some 50 ns later, by that lane. */
 void order_prefetch(const struct order *o, uint32_t resource);
-void order_prefetch_accesses(const struct order *o, uint32_t resource);
+void order_prefetch_access(const struct order *o, uint32_t resource, uint32_t lane);
