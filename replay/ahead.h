@@ -23,14 +23,14 @@ struct ahead_name { /* what the result of an event says about a name */
 	uint32_t from;	  /* afterwards there is what was at this path before; 0: not so */
 };
 
-enum ahead_size_kind { SIZE_NONE, SIZE_READ, SIZE_WRITE, SIZE_CUT };
+enum ahead_size_kind { SIZE_NONE, SIZE_END /* lseek told it */, SIZE_READ, SIZE_WRITE, SIZE_CUT }; /* from SIZE_WRITE on: changes */
 
 struct ahead_record {
 	struct trace_record record;
 	uint64_t number; /* of the event */
 	struct ahead_name name[2];
 	uint8_t size_kind; /* enum ahead_size_kind: what the event says about its file's size */
-	uint64_t size_from, size_to; /* bytes read or written; or the new size */
+	uint64_t size_from, size_to; /* bytes read or written; or the new size, or the one that was told */
 };
 
 struct ahead {

@@ -1,6 +1,7 @@
 /* Calls on one file that overlapped with a change of its size: which took effect first, as their offsets and results tell. */
 #include <errno.h>
 #include <fcntl.h>
+#include <unistd.h>
 
 #include "replay/ahead.h"
 
@@ -15,6 +16,9 @@ void ahead_size(const struct trace_event *ev, struct ahead_record *r)
 		r->size_kind = class == TRACE_CLASS_READ ? SIZE_READ : SIZE_WRITE;
 		r->size_from = (uint64_t)ev->offset;
 		r->size_to = r->size_from + (uint64_t)ev->result;
+	} else if (ev->op == TRACE_OP_LSEEK && ev->arg == SEEK_END && ev->result >= ev->offset) {
+		r->size_kind = SIZE_END;
+		r->size_from = r->size_to = (uint64_t)(ev->result - ev->offset);
 	} else if (class == TRACE_CLASS_TRUNCATE || (class == TRACE_CLASS_OPEN && ev->flags & O_TRUNC && !(ev->bits & TRACE_EV_CREATED))) {
 		r->size_kind = SIZE_CUT;
 		r->size_to = class == TRACE_CLASS_TRUNCATE ? ev->length : 0;
@@ -40,10 +44,10 @@ static bool precedes(const struct compiler *c, const struct ahead_record *other,
 		return appends(c, other) && other->size_from == size && size != first->size_to;
 	case SIZE_READ:
 		if (first->size_to > size)
-			return other->size_kind != SIZE_READ && other->size_to >= first->size_to;
+			return other->size_kind > SIZE_READ && other->size_to >= first->size_to;
 		return other->size_kind == SIZE_CUT && (other->size_to == first->size_to ||
 							(first->size_to == first->size_from && other->size_to < first->size_to));
-	default: return other->size_kind != SIZE_READ && other->size_to == first->size_from;
+	default: return other->size_kind > SIZE_READ && other->size_to == first->size_from;
 	}
 }
 
@@ -52,6 +56,7 @@ static bool is_doubtful(const struct compiler *c, const struct ahead_record *fir
 {
 	switch (first->size_kind) {
 	case SIZE_CUT: return true;
+	case SIZE_END: return first->size_to != size;
 	case SIZE_READ: {
 		bool whole = first->size_to - first->size_from == first->record.event.length;
 
@@ -73,7 +78,7 @@ uint32_t ahead_find_size(struct ahead *a, struct compiler *c)
 		return 0;
 	after_ns = UINT64_MAX;
 	/* What is in the file at the start is only known from what was seen of it. */
-	if (first->size_kind == SIZE_READ && c->model.object[object].bits & OBJECT_AT_START && !(c->model.object[object].bits & OBJECT_SIZE_SET))
+	if (first->size_kind <= SIZE_READ && c->model.object[object].bits & OBJECT_AT_START && !(c->model.object[object].bits & OBJECT_SIZE_SET))
 		return 0;
 	for (uint32_t i = 1; i < a->n; i++) {
 		const struct ahead_record *r = ahead_at(a, i);
@@ -85,13 +90,13 @@ uint32_t ahead_find_size(struct ahead *a, struct compiler *c)
 		if (r->record.event.begin_ns < ahead_end(first) && r->record.event.begin_ns < after_ns && r->record.event.thread != ev->thread &&
 		    precedes(c, r, first, size))
 			return i;
-		if (first->size_kind != SIZE_READ && appends(c, r)) {
+		if (first->size_kind > SIZE_READ && appends(c, r)) {
 			/* Where it began, an append may still need one that stands behind it; one that began in the cut file saw the cut. */
 			if (first->size_kind == SIZE_CUT && r->size_from < size && ahead_end(r) < after_ns)
 				after_ns = ahead_end(r);
 			continue;
 		}
-		if (r->size_kind != SIZE_READ && r->size_to > size)
+		if (r->size_kind > SIZE_READ && r->size_to > size)
 			return 0; /* from here on others explain what is seen */
 	}
 	return 0;

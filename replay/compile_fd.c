@@ -158,6 +158,14 @@ static void compile_data(struct compiler *c, uint32_t slot)
 	compile_emit(c, slot, &a, raced ? PLAN_EXPECT_SUCCESS : compile_expect(c, &a, true));
 }
 
+/* It found an end that was there before or after a change with which it overlapped, and the changes tell no order in which that can be. */
+static bool end_raced(const struct compiler *c, const struct object *o)
+{
+	const struct trace_event *ev = c->ev;
+
+	return ev->arg == SEEK_END && o->changed_ns > ev->begin_ns && (uint64_t)(ev->result - ev->offset) != o->size;
+}
+
 static void compile_seek(struct compiler *c, uint32_t slot)
 {
 	const struct trace_event *ev = c->ev;
@@ -171,12 +179,15 @@ static void compile_seek(struct compiler *c, uint32_t slot)
 	compile_begin(c);
 	order_read(c->order, &c->handles.slot[slot].r_slot);
 	order_write_strictly(c->order, &d->r_position);
-	if (o && ev->arg != SEEK_SET && ev->arg != SEEK_CUR)
-		order_read(c->order, &o->r_size);
+	/* Where it found the end tells when, also where others moved that meanwhile. */
+	if (o && ev->arg != SEEK_SET && ev->arg != SEEK_CUR) {
+		order_read_strictly(c->order, &o->r_size);
+		order_note(c->order, &o->r_end);
+	}
 	if (o && o->kind == OBJECT_FILE && ev->result >= 0) {
 		if (ev->arg == SEEK_END && ev->result >= ev->offset)
 			model_saw_size(&c->model, d->object, (uint64_t)(ev->result - ev->offset));
-		if (ev->arg <= SEEK_END)
+		if (ev->arg <= SEEK_END && !end_raced(c, o))
 			expect = compile_expect(c, &a, false);
 	}
 	/* Where data and holes are is not recorded: the next operation finds its own position. */

@@ -589,6 +589,17 @@ dependent() {
 	good --timing think
 }
 
+@test "the end that a seek found is before or after a write that overlapped" {
+	{
+		printf '%s\n' 'thread 1 tid=10' 'thread 2 tid=11' 'file 1 mode=0100644 bits=created path="/d"' \
+			'0.1 1 openat file=1 path="/d" flags=O_RDWR|O_CREAT mode=0644 bits=created = 3' '0.2 2 openat file=1 path="/d" flags=O_RDWR = 4'
+		awk 'BEGIN { for (i = 0; i < 1000; i++) {
+			printf "%.6f+0.0001 2 lseek fd=4 file=1 offset=0 arg=2 = %d\n%.6f+0.0005 1 pwrite64 fd=3 file=1 offset=%d length=8192 = 8192\n",
+				1.0001 + i / 1000, 8192 * (i + i % 2), 1 + i / 1000, 8192 * i } }'
+	} | build
+	for i in 1 2 3; do good; done
+}
+
 @test "a close that ends after another thread got its number closes the old file" {
 	build <<-'EOF'
 		file 1 mode=0100644 size=100 path="/a"
