@@ -60,6 +60,8 @@ struct recording {
 	uint64_t start_ns, looked_ns;
 	bool uncovered; /* said so */
 	uint64_t cpu_ns; /* this process's, when the recording began; when it has ended, what it took */
+	struct counted before; /* in the files before this one; zeros in the first */
+	uint64_t before_cpu_ns;
 	uint64_t ended_ns;
 	uint64_t asked_ns; /* after the recorded processes */
 	struct {
@@ -139,11 +141,11 @@ static void warn_of_own_writing(const struct recording *r)
 		     opt.out, mount->type, mount->path);
 }
 
-static json_t *make_trailer(const struct recording *r, const char *why, uint64_t now_ns)
+static json_t *make_trailer(const struct recording *r, const struct counted *now, const char *why, uint64_t now_ns)
 {
-	json_t *trailer = trailer_make(&r->drain, why, now_ns);
+	json_t *trailer = trailer_make(&r->drain, &r->before, now, why, now_ns);
 
-	json_object_set_new(trailer, "recorder_cpu_ns", json_integer((json_int_t)(clock_cpu_ns() - r->cpu_ns)));
+	json_object_set_new(trailer, "recorder_cpu_ns", json_integer((json_int_t)(clock_cpu_ns() - r->before_cpu_ns)));
 	return trailer;
 }
 
@@ -154,19 +156,23 @@ static json_t *make_trailer(const struct recording *r, const char *why, uint64_t
 static int rotate(struct recording *r)
 {
 	struct trace_writer *old = r->writer;
+	struct counted counted;
+	struct totals totals;
 	uint64_t now, descriptors;
 	json_t *trailer;
 	int rc;
 
 	now = clock_now_ns();
+	totals_read(&r->recorder, &totals);
 	recorder_announce_again(&r->recorder);
 	drain_until(r, now);
 	drain_account(&r->drain, now);
+	counted_between(&counted, &totals, &r->drain);
 	state_end(&r->drain.state, &r->drain.names, now - r->drain.start_ns);
 	rc = open_trace(r, now);
 	if (rc)
 		return rc;
-	trailer = make_trailer(r, "rotation", now);
+	trailer = make_trailer(r, &counted, "rotation", now);
 	if (drain_renew(&r->drain, r->writer, now)) {
 		output_close(&r->out, r->writer, NULL);
 		r->writer = old;
@@ -175,6 +181,8 @@ static int rotate(struct recording *r)
 	}
 	if (opened_tell(&r->drain, &descriptors))
 		warn("%s: the open descriptors could not be listed", r->out.current);
+	r->before = counted;
+	r->before_cpu_ns = clock_cpu_ns();
 	output_close(&r->out, old, trailer);
 	return EXIT_DONE;
 }
@@ -220,7 +228,7 @@ static int record(struct recording *r)
 	int rc = EXIT_DONE;
 
 	progress_start(&progress, "capture", 0);
-	r->cpu_ns = r->shown.cpu_ns = clock_cpu_ns();
+	r->cpu_ns = r->before_cpu_ns = r->shown.cpu_ns = clock_cpu_ns();
 	r->shown.at_ns = clock_now_ns();
 	while (!rc) {
 		uint64_t now = clock_now_ns();
@@ -321,6 +329,7 @@ static void settle(struct recording *r)
 /* Hooks off, rings empty, losses told, trailer written. */
 static int finish(struct recording *r)
 {
+	struct counted counted;
 	json_t *trailer;
 	uint64_t now;
 	int rc, names;
@@ -336,7 +345,8 @@ static int finish(struct recording *r)
 		r->ended_by = "space";
 		drain_refused(&r->drain);
 	}
-	trailer = make_trailer(r, r->ended_by ? r->ended_by : "error", now);
+	counted_read(&counted, &r->drain);
+	trailer = make_trailer(r, &counted, r->ended_by ? r->ended_by : "error", now);
 	r->ended_ns = now;
 	r->cpu_ns = clock_cpu_ns() - r->cpu_ns;
 	output_close(&r->out, r->writer, trailer);

@@ -302,39 +302,86 @@ static void tell_gaps(json_t *trailer, const struct selftest *test)
 	json_decref(more);
 }
 
-json_t *trailer_make(const struct drain *d, const char *why, uint64_t now_ns)
+void counted_between(struct counted *c, const struct totals *kernel, const struct drain *d)
 {
-	json_t *trailer = json_object(), *classes = json_object();
+	*c = (struct counted){
+		.kernel = *kernel,
+		.filtered_by_path = d->filtered,
+		.lost = d->lost,
+		.skipped = recorder_skipped(d->recorder),
+		.requests_early = kernel->requests_early + d->async.early,
+		.requests_late = d->async.late,
+		.requests_unfinished = d->unfinished,
+	};
+	for (int class = 0; class < CLASS_MAX; class++)
+		c->kernel.seen[class] = kernel->emitted[class] + kernel->filtered[class] + kernel->dropped[class];
+	c->kernel.all_seen = kernel->all_emitted + kernel->all_filtered + kernel->all_dropped;
+}
+
+void counted_read(struct counted *c, const struct drain *d)
+{
 	struct totals t;
 
 	totals_read(d->recorder, &t);
+	counted_between(c, &t, d);
+	c->kernel = t;
+}
+
+static struct counted difference(const struct counted *from, const struct counted *to)
+{
+	enum { COUNTERS = sizeof(struct counted) / sizeof(uint64_t) };
+	_Static_assert(sizeof(struct counted) == COUNTERS * sizeof(uint64_t), "nothing but counters");
+	uint64_t a[COUNTERS], b[COUNTERS];
+	struct counted c;
+
+	memcpy(a, from, sizeof(a));
+	memcpy(b, to, sizeof(b));
+	for (size_t i = 0; i < COUNTERS; i++)
+		b[i] -= a[i];
+	memcpy(&c, b, sizeof(c));
+	return c;
+}
+
+static json_t *classes_json(const struct totals *t)
+{
+	json_t *classes = json_object();
+
 	for (int class = 0; class < TRACE_CLASS_COUNT; class++)
-		if (t.seen[class])
+		if (t->seen[class])
 			json_object_set_new(classes, trace_class_names[class],
-					    json_pack("{s:I, s:I, s:I, s:I}", "seen", (json_int_t)t.seen[class], "emitted",
-						      (json_int_t)t.emitted[class], "filtered", (json_int_t)t.filtered[class],
-						      "dropped", (json_int_t)t.dropped[class]));
+					    json_pack("{s:I, s:I, s:I, s:I}", "seen", (json_int_t)t->seen[class], "emitted",
+						      (json_int_t)t->emitted[class], "filtered", (json_int_t)t->filtered[class],
+						      "dropped", (json_int_t)t->dropped[class]));
+	return classes;
+}
+
+json_t *trailer_make(const struct drain *d, const struct counted *before, const struct counted *now, const char *why, uint64_t now_ns)
+{
+	const struct counted c = difference(before, now);
+	const struct totals *t = &c.kernel;
+	json_t *trailer = json_object();
+
 	json_object_set_new(trailer, "ended_by", json_string(why));
 	json_object_set_new(trailer, "duration_ns", json_integer((json_int_t)(now_ns - d->start_ns)));
-	json_object_set_new(trailer, "seen", json_integer((json_int_t)t.all_seen));
-	json_object_set_new(trailer, "emitted", json_integer((json_int_t)t.all_emitted));
-	json_object_set_new(trailer, "filtered", json_integer((json_int_t)t.all_filtered));
-	json_object_set_new(trailer, "dropped", json_integer((json_int_t)t.all_dropped));
-	json_object_set_new(trailer, "filtered_by_path", json_integer((json_int_t)d->filtered));
-	json_object_set_new(trailer, "lost", json_integer((json_int_t)d->lost));
-	json_object_set_new(trailer, "skipped", json_integer((json_int_t)recorder_skipped(d->recorder)));
-	json_object_set_new(trailer, "unpaired", json_integer((json_int_t)t.unpaired));
-	json_object_set_new(trailer, "compat", json_integer((json_int_t)t.compat));
-	json_object_set_new(trailer, "tasks_dropped", json_integer((json_int_t)t.tasks_dropped));
-	json_object_set_new(trailer, "requests_unknown", json_integer((json_int_t)t.requests_unknown));
-	json_object_set_new(trailer, "requests_early", json_integer((json_int_t)(t.requests_early + d->async.early)));
-	json_object_set_new(trailer, "requests_end_late", json_integer((json_int_t)d->async.late));
-	json_object_set_new(trailer, "requests_unfinished", json_integer((json_int_t)d->unfinished));
+	json_object_set_new(trailer, "seen", json_integer((json_int_t)t->all_seen));
+	json_object_set_new(trailer, "emitted", json_integer((json_int_t)t->all_emitted));
+	json_object_set_new(trailer, "filtered", json_integer((json_int_t)t->all_filtered));
+	json_object_set_new(trailer, "dropped", json_integer((json_int_t)t->all_dropped));
+	json_object_set_new(trailer, "filtered_by_path", json_integer((json_int_t)c.filtered_by_path));
+	json_object_set_new(trailer, "lost", json_integer((json_int_t)c.lost));
+	json_object_set_new(trailer, "skipped", json_integer((json_int_t)c.skipped));
+	json_object_set_new(trailer, "unpaired", json_integer((json_int_t)t->unpaired));
+	json_object_set_new(trailer, "compat", json_integer((json_int_t)t->compat));
+	json_object_set_new(trailer, "tasks_dropped", json_integer((json_int_t)t->tasks_dropped));
+	json_object_set_new(trailer, "requests_unknown", json_integer((json_int_t)t->requests_unknown));
+	json_object_set_new(trailer, "requests_early", json_integer((json_int_t)c.requests_early));
+	json_object_set_new(trailer, "requests_end_late", json_integer((json_int_t)c.requests_late));
+	json_object_set_new(trailer, "requests_unfinished", json_integer((json_int_t)c.requests_unfinished));
 	json_object_set_new(trailer, "calls_unfinished", unfinished_calls(d->recorder));
-	json_object_set_new(trailer, "definitions_dropped", json_integer((json_int_t)t.definitions_dropped));
-	json_object_set_new(trailer, "paths_unreadable", json_integer((json_int_t)t.string_faults));
-	json_object_set_new(trailer, "paths_truncated", json_integer((json_int_t)t.truncated));
+	json_object_set_new(trailer, "definitions_dropped", json_integer((json_int_t)t->definitions_dropped));
+	json_object_set_new(trailer, "paths_unreadable", json_integer((json_int_t)t->string_faults));
+	json_object_set_new(trailer, "paths_truncated", json_integer((json_int_t)t->truncated));
 	tell_gaps(trailer, &d->test);
-	json_object_set_new(trailer, "class", classes);
+	json_object_set_new(trailer, "class", classes_json(t));
 	return trailer;
 }

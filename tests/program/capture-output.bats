@@ -43,6 +43,22 @@ teardown() {
 		[ "$(events "$part" | grep -cE '^write .*file=<>|unresolved')" = 0 ]
 	done
 	[ "$parts" = $# ]
+	# What a trailer counts is its own file's: what the kernel side wrote is in it as events (ends of processes are none of these calls), but for
+	# a call on each processor at the moment of a change; and the self-test's calls are counted in the first.
+	"$iorig" capture -o "$dir/none" -- true
+	tested=$(($(trailer "$dir/none" '.emitted - .filtered_by_path') - $(events "$dir/none" | grep -vc '^exit ')))
+	for part; do
+		calls=$(events "$part" | grep -vc '^exit ')
+		told=$(($(trailer "$part" '.emitted - .filtered_by_path') - tested))
+		tested=0
+		echo "$part: $calls calls, the trailer has $told"
+		[ "$(trailer "$part" '.seen == .emitted + .filtered + .dropped and .emitted == ([.class[].emitted] | add) and .lost == 0')" = true ]
+		[ $((told - calls)) -le "$(nproc)" ]
+		[ $((calls - told)) -le "$(nproc)" ]
+		calls_in_all=$((${calls_in_all:-0} + calls))
+		told_in_all=$((${told_in_all:-0} + told))
+	done
+	[ "$calls_in_all" = "$told_in_all" ]
 	[ "$(grep -c "^write fd=1 .*file=<$dir/held> .*length=6" "$dir/all")" = 4 ]
 	[ "$(grep -c "^openat .*path=\"$dir/use.sh\"" "$dir/all")" = 5 ] # sh's own, and four times cat's
 	# What is open goes over: a part begins with descriptor 5 as it stood when it was listed, in the part's first moments.
