@@ -4,6 +4,7 @@
 #   run.sh          the suite of `make test`
 #   run.sh long     also tests/long/*.bats
 #   run.sh FILE...  only these
+# VARIANT=sanitize or tsan: the same with the program and the unit tests of that build; what a sanitizer reports is a failure.
 # IORIG_STRICT=1 (set in CI): a skip is a failure.
 set -eu
 cd "$(dirname "$0")/.."
@@ -11,9 +12,18 @@ packages=tests/packages
 [ "${1:-}" != long ] || packages="tests/packages tests/packages-long"
 # shellcheck disable=SC2086 # a list
 sh tests/deps.sh $packages || [ "$(id -u)" != 0 ]
+variant=${VARIANT:-release}
+unset VARIANT # tests build what they need
 make -s -j"$(nproc)" all units
-
 log=build/tests
+if [ "$variant" != release ]; then
+	make -s -j"$(nproc)" VARIANT="$variant" all units
+	log=build/tests-$variant
+	export IORIG="$PWD/bin/iorig-$variant"
+	# Reports go to files: a test may have no use for what its program says. Leaks are not errors of programs that end.
+	export ASAN_OPTIONS="detect_leaks=0:log_path=$PWD/$log/report" UBSAN_OPTIONS="print_stacktrace=1:log_path=$PWD/$log/report"
+	export TSAN_OPTIONS="log_path=$PWD/$log/report:halt_on_error=1"
+fi
 rm -rf "$log"
 mkdir -p "$log"
 case "${1:-}" in
@@ -28,7 +38,7 @@ for file; do
 	started=$(date +%s)
 	rc=0
 	case $file in
-	*.c) CMOCKA_MESSAGE_OUTPUT=TAP "build/release/tests/${name%.c}" >"$out" 2>"$out.err" || rc=$? ;;
+	*.c) CMOCKA_MESSAGE_OUTPUT=TAP "build/$variant/tests/${name%.c}" >"$out" 2>"$out.err" || rc=$? ;;
 	*.bats) bats --tap "$file" >"$out" 2>"$out.err" </dev/null || rc=$? ;;
 	esac
 	# A test program that died before it said "not ok" is a failure of its own.
@@ -43,6 +53,12 @@ for file; do
 		sed 's/^/    stderr: /' "$out.err" | tail -20
 	fi
 	grep -i '^ok.*# skip' "$out" | sed 's/^ok [0-9]* /    skipped: /' || :
+done
+
+for report in "$log"/report.*; do
+	[ -e "$report" ] || continue
+	echo "not ok 0 - a sanitizer's report: $report" >>"$log/sanitizer.tap"
+	sed 's/^/    /' "$report" | head -40
 done
 
 passed=$(cat "$log"/*.tap | grep '^ok' | grep -vic '# skip' || :)

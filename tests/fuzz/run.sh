@@ -15,8 +15,9 @@ used=0
 while [ "$used" -lt "$ticks" ] && [ -e "/proc/$pid/stat" ]; do
 	sleep 1
 	# A name may hold blanks, a target's does not; user and system time are fields 14 and 15. A process that has just ended says nothing.
-	used=$(awk '{ print $14 + $15 }' "/proc/$pid/stat" 2>/dev/null) || break
-	[ -n "$used" ] || break
+	now=$(awk '{ print $14 + $15 }' "/proc/$pid/stat" 2>/dev/null) || break
+	[ "${now:-0}" -ge "$used" ] || break
+	used=$now
 done
 # The fuzzer ends at this signal as if its time were up.
 kill -USR1 "$pid" 2>/dev/null || :

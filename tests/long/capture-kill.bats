@@ -4,7 +4,7 @@ bats_require_minimum_version 1.5.0
 
 setup() {
 	cd "$BATS_TEST_DIRNAME/../.."
-	iorig=$PWD/bin/iorig
+	iorig=${IORIG:-$PWD/bin/iorig}
 	. tests/recorder.bash
 	need_recorder
 	dir=$(mktemp -d /var/tmp/iorig-kill.XXXXXX)

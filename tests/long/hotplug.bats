@@ -14,7 +14,7 @@ setup_file() {
 
 setup() {
 	cd "$BATS_TEST_DIRNAME/../.."
-	iorig=$PWD/bin/iorig
+	iorig=${IORIG:-$PWD/bin/iorig}
 	. tests/events.bash
 	[ "$rc" != 77 ] || skip "$(tail -1 "$out/log")"
 	[ "$rc" = 0 ] || { cat "$out/log"; false; }

@@ -5,7 +5,7 @@ bats_require_minimum_version 1.5.0
 
 setup() {
 	cd "$BATS_TEST_DIRNAME/../.."
-	iorig=$PWD/bin/iorig
+	iorig=${IORIG:-$PWD/bin/iorig}
 	. tests/events.bash
 	. tests/kernels.bash
 	out=$(mktemp -d /var/tmp/iorig-kernels.XXXXXX)

@@ -7,7 +7,7 @@ setup() {
 	cd "$BATS_TEST_DIRNAME/../.."
 	[ "$(id -u)" = 0 ] || skip "needs root for mounts"
 	make -s
-	iorig=$PWD/bin/iorig
+	iorig=${IORIG:-$PWD/bin/iorig}
 	cd "$BATS_TEST_TMPDIR"
 	loop=
 	mkdir mnt

@@ -8,7 +8,7 @@ setup() {
 	cd "$BATS_TEST_DIRNAME/../.."
 	[ "$(id -u)" = 0 ] || skip "replay needs root here"
 	make -s VARIANT=sanitize >/dev/null
-	iorig=$PWD/bin/iorig
+	iorig=${IORIG:-$PWD/bin/iorig}
 	sanitized=$PWD/bin/iorig-sanitize
 	mutate=$PWD/tests/helpers/mutate-trace.awk
 	cd "$BATS_TEST_TMPDIR"

@@ -6,7 +6,7 @@ setup() {
 	cd "$BATS_TEST_DIRNAME/../.."
 	[ "$(id -u)" = 0 ] || skip "recording and mounting need root"
 	make -s bin/iorig build/helpers/maildir >/dev/null
-	iorig=$PWD/bin/iorig
+	iorig=${IORIG:-$PWD/bin/iorig}
 	maildir=$PWD/build/helpers/maildir
 	cd "$BATS_TEST_TMPDIR"
 }

@@ -5,7 +5,7 @@ bats_require_minimum_version 1.5.0
 
 setup() {
 	cd "$BATS_TEST_DIRNAME/../.."
-	iorig=$PWD/bin/iorig
+	iorig=${IORIG:-$PWD/bin/iorig}
 	[ "$(id -u)" = 0 ] || skip "the page cache can only be dropped by root"
 	make -s build/helpers/longtrace
 	longtrace=$PWD/build/helpers/longtrace

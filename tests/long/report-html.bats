@@ -4,7 +4,7 @@ bats_require_minimum_version 1.5.0
 
 setup_file() {
 	cd "$BATS_TEST_DIRNAME/../.."
-	export iorig=$PWD/bin/iorig spec=$PWD/tests/sweeps make=$PWD/tests/make-sweep.sh
+	export iorig=${IORIG:-$PWD/bin/iorig} spec=$PWD/tests/sweeps make=$PWD/tests/make-sweep.sh
 	command -v chromium >/dev/null || skip "chromium is not installed (apt-get install chromium)"
 }
 

@@ -4,7 +4,7 @@ bats_require_minimum_version 1.5.0
 
 setup_file() {
 	cd "$BATS_TEST_DIRNAME/../.."
-	export iorig=$PWD/bin/iorig make=$PWD/tests/make-sweep.sh LC_ALL=C
+	export iorig=${IORIG:-$PWD/bin/iorig} make=$PWD/tests/make-sweep.sh LC_ALL=C
 	cd "$BATS_FILE_TMPDIR"
 	spec() { # SEED, EFFECT of b
 		printf '%s\n' 'sweep n' 'blocks 6' "seed $1" 'noise 0.01' 'drift 0.01' 'ops 300' 'class read 0.8 90000 0.9' 'class fsync 0.2 2600000 0.6' \

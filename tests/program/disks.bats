@@ -3,7 +3,7 @@ bats_require_minimum_version 1.5.0
 
 setup() {
 	cd "$BATS_TEST_DIRNAME/../.."
-	iorig=$PWD/bin/iorig
+	iorig=${IORIG:-$PWD/bin/iorig}
 	[ "$(id -u)" = 0 ] || skip "looking at block devices needs root"
 	[ -e /dev/loop-control ] || skip "this kernel has no loop devices"
 	work=$(mktemp -d /var/tmp/iorig-disks.XXXXXX)

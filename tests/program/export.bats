@@ -4,7 +4,7 @@ bats_require_minimum_version 1.5.0
 
 setup_file() {
 	cd "$BATS_TEST_DIRNAME/../.."
-	export iorig=$PWD/bin/iorig LC_ALL=C
+	export iorig=${IORIG:-$PWD/bin/iorig} LC_ALL=C
 	cd "$BATS_FILE_TMPDIR"
 	printf '%s\n' 'sweep a.night,of=mail' 'blocks 2' 'ops 300' 'class read 0.5 90000 0.9' 'class write 0.3 9000000000 1.5' 'class fsync 0.2 2600000 0.6' \
 		'elapsed 600' 'cell a D0 1.0 1.0 x=1' 'cell b D1:30s 0.7 0.7 x="2"' 'outcome b failed 2 boom' >spec

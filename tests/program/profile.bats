@@ -12,7 +12,7 @@ setup_file() {
 
 setup() {
 	cd "$BATS_TEST_DIRNAME/../.."
-	iorig=$PWD/bin/iorig
+	iorig=${IORIG:-$PWD/bin/iorig}
 	work=$(mktemp -d /var/tmp/iorig-profile.XXXXXX)
 }
 

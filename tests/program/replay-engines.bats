@@ -5,7 +5,7 @@ bats_require_minimum_version 1.5.0
 setup() {
 	cd "$BATS_TEST_DIRNAME/../.."
 	repo=$PWD
-	iorig=$repo/bin/iorig
+	iorig=${IORIG:-$repo/bin/iorig}
 	helpers=$repo/build/helpers
 	[ "$(id -u)" = 0 ] || skip "the page cache can only be dropped by root"
 	dir=$(mktemp -d /var/tmp/iorig-engines.XXXXXX) # O_DIRECT wants a file system on a disk

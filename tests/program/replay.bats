@@ -4,7 +4,7 @@ bats_require_minimum_version 1.5.0
 
 setup() {
 	cd "$BATS_TEST_DIRNAME/../.."
-	iorig=$PWD/bin/iorig
+	iorig=${IORIG:-$PWD/bin/iorig}
 	[ "$(id -u)" = 0 ] || skip "the page cache can only be dropped by root"
 	cd "$BATS_TEST_TMPDIR"
 	export XDG_CACHE_HOME=$BATS_TEST_TMPDIR/cache-home

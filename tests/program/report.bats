@@ -4,7 +4,7 @@ bats_require_minimum_version 1.5.0
 
 setup_file() {
 	cd "$BATS_TEST_DIRNAME/../.."
-	export iorig=$PWD/bin/iorig spec=$PWD/tests/sweeps make=$PWD/tests/make-sweep.sh expected=$PWD/tests/expected
+	export iorig=${IORIG:-$PWD/bin/iorig} spec=$PWD/tests/sweeps make=$PWD/tests/make-sweep.sh expected=$PWD/tests/expected
 	export NO_COLOR=1 LC_ALL=C COLUMNS=160
 	sh "$make" "$spec/night.txt" "$BATS_FILE_TMPDIR/night"
 }

@@ -8,7 +8,7 @@ setup_file() {
 
 setup() {
 	cd "$BATS_TEST_DIRNAME/../.."
-	iorig=$PWD/bin/iorig
+	iorig=${IORIG:-$PWD/bin/iorig}
 	dir=$BATS_TEST_TMPDIR/srv
 	trace=$BATS_TEST_TMPDIR/t.iotrace
 	sweep=$BATS_TEST_TMPDIR/x.sweep.json

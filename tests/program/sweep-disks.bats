@@ -5,7 +5,7 @@ bats_require_minimum_version 1.5.0
 setup_file() {
 	cd "$BATS_TEST_DIRNAME/../.."
 	export out="$BATS_FILE_TMPDIR/out"
-	awk -v n=20 -v got=4096 -f tests/creations.awk | bin/iorig trace build - -o "$BATS_FILE_TMPDIR/t.iotrace"
+	awk -v n=20 -v got=4096 -f tests/creations.awk | "${IORIG:-bin/iorig}" trace build - -o "$BATS_FILE_TMPDIR/t.iotrace"
 	rc=0
 	sh tests/guest.sh -m raid0 -m raid1 -m ext4 -m xfs -m bfq -m crc32c_generic -b mdadm -b mkfs.ext4 -b mkfs.xfs -b wipefs -b sfdisk -b jq \
 		-b dumpe2fs -f profiles -f "$BATS_FILE_TMPDIR/t.iotrace" -d 300 -d 300 -d 100 -t 400 tests/box/sweep.sh >"$out" 2>&1 || rc=$?

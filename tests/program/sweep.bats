@@ -4,7 +4,7 @@ bats_require_minimum_version 1.5.0
 
 setup_file() {
 	cd "$BATS_TEST_DIRNAME/../.."
-	iorig=$PWD/bin/iorig
+	iorig=${IORIG:-$PWD/bin/iorig}
 	export SHARED=$(mktemp -d /var/tmp/iorig-sweep-test.XXXXXX)
 	make_trace 40 4096 | "$iorig" trace build - -o "$SHARED/t.iotrace"
 	# The write is recorded as short, which no file system does again.
@@ -17,7 +17,7 @@ teardown_file() {
 
 setup() {
 	cd "$BATS_TEST_DIRNAME/../.."
-	iorig=$PWD/bin/iorig
+	iorig=${IORIG:-$PWD/bin/iorig}
 	t=$(mktemp -d /var/tmp/iorig-sweep-test.XXXXXX)
 	cp "$SHARED/t.iotrace" "$t/"
 	runner=

@@ -4,7 +4,7 @@ bats_require_minimum_version 1.5.0
 
 setup() {
 	cd "$BATS_TEST_DIRNAME/../.."
-	iorig=$PWD/bin/iorig
+	iorig=${IORIG:-$PWD/bin/iorig}
 	dir=$(mktemp -d /var/tmp/iorig-cut.XXXXXX)
 	cat >"$dir/text" <<-'END'
 		thread 1 tid=100 comm="shell" cwd="/w"
