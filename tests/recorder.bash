@@ -7,6 +7,7 @@ need_recorder() {
 
 # Starts a recorder with these options and waits until it records: $recorder.
 record() {
+	: >"$dir/err" # what the one before said must not be taken for this one's: it would not be ready for a signal
 	"$iorig" capture "$@" >"$dir/out" 2>"$dir/err" 3>&- &
 	recorder=$!
 	started="$started $recorder"
