@@ -74,8 +74,8 @@ static struct carry_process *process(struct carry *c, uint32_t pid)
 {
 	struct carry_process *p = slot_of(c, pid);
 
-	if (p->pid)
-		return p;
+	if (p->pid || !pid) /* 0 is no process that has files */
+		return p->pid ? p : NULL;
 	if (2 * c->processes >= c->process_room) {
 		struct carry bigger = {.process_room = 2 * c->process_room};
 
@@ -95,6 +95,16 @@ static struct carry_process *process(struct carry *c, uint32_t pid)
 	p->pid = pid;
 	c->processes++;
 	return p;
+}
+
+bool carry_meet(struct carry *c, uint32_t pid)
+{
+	struct carry_process *p = process(c, pid);
+	bool first = p && !p->met;
+
+	if (first)
+		p->met = true;
+	return first;
 }
 
 static struct carry_fd *fd_of(struct carry *c, uint32_t pid, int64_t fd)

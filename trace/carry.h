@@ -20,6 +20,7 @@ struct carry_process {
 	} *fd;
 	uint32_t room;
 	const char *directory; /* of the last chdir; NULL: none */
+	bool met;
 };
 
 struct carry_file {
@@ -49,4 +50,6 @@ void carry_definition(struct carry *c, const struct trace_record *record);
 void carry_event(struct carry *c, const struct trace_event *event);
 /* NULL: nothing is known of it. */
 struct carry_process *carry_process(const struct carry *c, uint32_t pid);
+/* True for the first time that it is asked of that process. */
+bool carry_meet(struct carry *c, uint32_t pid);
 void carry_release(struct carry *c);

@@ -37,8 +37,6 @@ struct cut {
 	struct carry carry;
 	uint32_t *string, *file, *thread; /* new ids by old; 0: not written */
 	uint32_t string_room, file_room, thread_room;
-	uint8_t *told; /* by process: its descriptors have been written */
-	uint32_t told_room;
 	uint64_t events;
 	int error;
 };
@@ -123,26 +121,6 @@ static void tell_descriptors(struct cut *c, uint32_t pid)
 	}
 }
 
-static bool first_of_process(struct cut *c, uint32_t pid)
-{
-	uint32_t wanted = c->told_room ? c->told_room : 4096;
-	uint8_t *bigger;
-
-	while (wanted <= pid)
-		wanted *= 2;
-	if (wanted > c->told_room) {
-		bigger = realloc(c->told, wanted);
-		if (!bigger) {
-			c->error = -ENOMEM;
-			return false;
-		}
-		memset(bigger + c->told_room, 0, wanted - c->told_room);
-		c->told = bigger;
-		c->told_room = wanted;
-	}
-	return !c->told[pid]++;
-}
-
 /* The new id of a thread, which is written when it was not yet; its parent before it, when that is in the cut and lives then. */
 static uint32_t thread(struct cut *c, uint32_t old)
 {
@@ -161,7 +139,7 @@ static uint32_t thread(struct cut *c, uint32_t old)
 	now.cwd = was->seen_ns < opt.from_ns && p && p->directory ? text(c, p->directory) : string(c, was->cwd);
 	written = trace_writer_thread(c->writer, &now);
 	*new_id(c, &c->thread, &c->thread_room, old) = written;
-	if (first_of_process(c, was->pid) && (!now.parent || trace_reader_thread(c->reader, was->parent)->pid == was->pid))
+	if (carry_meet(&c->carry, was->pid) && (!now.parent || trace_reader_thread(c->reader, was->parent)->pid == was->pid))
 		tell_descriptors(c, was->pid);
 	return written;
 }
@@ -347,7 +325,6 @@ out:
 	free(c.string);
 	free(c.file);
 	free(c.thread);
-	free(c.told);
 	return rc;
 }
 

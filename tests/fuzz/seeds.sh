@@ -81,5 +81,7 @@ printf '36 35 98:0 / /mnt\377 rw - ext3 /dev/root rw\n' >"$out/fuzz_mountinfo/no
 echo '{"undo.ndjson": [{"id": 9223372036854775807, "boot": "boot", "undo": "write", "file": "/sys/x", "value": "0"}]}' >"$out/fuzz_journals/last-id"
 printf '\003\000\000thread 1 tid=1 pid=1\nthread 2 tid=2 pid=2 parent=1\nthread 3 tid=3 pid=3 parent=2 seen=0.000001\n1.000000+0.000001 2 sync = 0\n' \
 	>"$out/fuzz_trace_cut/forks"
+printf '\002\000\000thread 1 tid=4294967295\nthread 2 tid=2147483647\nthread 3 tid=7 pid=0\n1.000000+0.000001 1 sync = 0\n2.000000+0.000001 2 sync = 0\n' \
+	>"$out/fuzz_trace_cut/process-numbers"
 printf '\000\001\000\000\000\001' >"$out/fuzz_plan_file/longer"
 printf '\036\340\015$\036\340' >"$out/fuzz_plan_file/lengths"

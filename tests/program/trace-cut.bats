@@ -100,6 +100,16 @@ events() { grep -c '^[0-9]' "$dir/got"; }
 	done
 }
 
+@test "process numbers that no system has: no time and no memory by their size" {
+	printf '%s\n' 'thread 1 tid=4294967295' 'thread 2 tid=2147483647' 'thread 3 tid=7 pid=0' '1+0.1 1 sync = 0' '2+0.1 2 sync = 0' '3+0.1 3 sync = 0' >"$dir/text"
+	"$iorig" trace build "$dir/text" -o "$dir/t"
+	# A sanitizer's program has a huge address space of its own.
+	[ -n "${IORIG:-}" ] || ulimit -v 1000000
+	run -0 timeout 60 "$iorig" trace cut --from 1s --to 1h -o "$dir/c" "$dir/t"
+	run -0 "$iorig" trace dump "$dir/c"
+	[ "$(grep -c sync <<<"$output")" = 3 ]
+}
+
 @test "cut: usage, an empty cut, a trace that is cut short" {
 	run -2 --separate-stderr "$iorig" trace cut --from 1s "$dir/t"
 	[ "$stderr" = "iorig: trace cut: -o FILE is needed" ]
