@@ -192,6 +192,14 @@ static uint32_t __attribute__((noinline)) plain_dry(struct lane *l, const struct
 
 enum loop { LOOP_ASAP, LOOP_PACED, LOOP_DRY, LOOP_WHAT_IF };
 
+/* Nearly all calls without a return behind them (replay/plain.h). */
+static inline __attribute__((always_inline)) int64_t execute_here(struct lane *l, const struct plan_op *op, const struct step *s)
+{
+	if (is_plain_call(op->op))
+		return plain_call(l, op, op->bits & PLAN_WIDE ? l->args->offset : op->offset, s->length);
+	return execute(l, op);
+}
+
 /* Runs [op, end). False: stopped. Built once for each kind of loop, so that none decides per operation what it is. */
 static inline __attribute__((always_inline)) bool run_chunk(struct lane *l, const struct plan_op *op, const struct plan_op *end,
 							    struct position *at, enum loop loop)
@@ -230,7 +238,7 @@ static inline __attribute__((always_inline)) bool run_chunk(struct lane *l, cons
 			if (run->timing == TIMING_THINK)
 				note_begin(at, begin, op->edges);
 		}
-		result = loop == LOOP_DRY ? rehearsed(l, op, s.length) : loop == LOOP_WHAT_IF ? what_if_execute(l, op) : execute(l, op);
+		result = loop == LOOP_DRY ? rehearsed(l, op, s.length) : loop == LOOP_WHAT_IF ? what_if_execute(l, op) : execute_here(l, op, &s);
 		now = tick_now();
 		if (!hidden) {
 			uint64_t service_ns = tick_ns(now - begin);

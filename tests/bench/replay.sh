@@ -4,6 +4,8 @@
 # time, since wall time on a shared machine says nothing.
 #   OPS=2000000 ROUNDS=7 tests/bench/replay.sh
 # iorig's ops per CPU-second: of the replay itself against the loop at the same time (1 is as fast as the loop; issue 4 wants 0.95, 0.93).
+#             It can be more than 1: the loop calls the C library as programs do, and returning from a function after a system call is slow
+#             where the kernel clears the processor's memory of returns; iorig's calls are inline.
 # fio/iorig:  CPU of a whole process with start-up, fio's against iorig's (issue 4 wants 1.5 and more): when iorig compiles the trace, and
 #             when it has kept the plan of an earlier replay.
 set -eu
