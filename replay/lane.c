@@ -7,7 +7,12 @@
 enum {
 	PLAIN_MOST = 256,      /* operations whose ends are kept */
 	PLAIN_MANY = 16,       /* working out so many takes longer than asking for the time */
-	OWED_MOST_NS = 200000, /* by one pause; beyond: the box was too busy to run the lane, which is no matter of a replayer */
+	/*
+	 * By one pause. Waiting for a processor on which others have their turns is part of it: the program waited as well, and that is in its recorded
+	 * pauses. Beyond: the box stood still, or runs something else.
+	 */
+	OWED_MOST_NS = 10000000,
+	UNFOUND_MOST_NS = 200000, /* for pauses that had too little of the recorder in them */
 };
 
 /* When the lane's first operation began, since the begin of the recording. */
@@ -50,7 +55,7 @@ static uint64_t pause_of_program(struct lane *l, uint64_t recorded_ns, struct po
 	struct pauses *p = &l->stats->pauses;
 	uint64_t gap_ns = at->gap_ns;
 
-	if (recorded_ns < gap_ns && at->owed_ns < OWED_MOST_NS)
+	if (recorded_ns < gap_ns && at->owed_ns < UNFOUND_MOST_NS)
 		owe(at, scaled(l->run, gap_ns - recorded_ns));
 	if (recorded_ns < gap_ns)
 		gap_ns = recorded_ns;
