@@ -329,6 +329,8 @@ static __always_inline bool opened(struct call *c, struct rec_id *id, __u64 flag
 	return true;
 }
 
+#define PROC_BEGIN 0x6f72702f /* "/pro" */
+
 /* N of "/proc/self/fd/N", the way to act on what a descriptor leads to by a call that takes a path; -1: another path. */
 SEPARATE int magic_descriptor(__u32 length)
 {
@@ -422,7 +424,7 @@ static __always_inline int on_path_call(struct call *c, __u32 shape)
 		c->bits |= type;
 		t.path1 = false;
 	}
-	if (!t.open && t.path1)
+	if (!t.open && t.path1 && *(const __u32 *)s->data == PROC_BEGIN) /* a function for the few that may be one */
 		magic = magic_descriptor(s->path.length1);
 	if (magic >= 0) {
 		if (!on_magic(c, s, &id, magic))
