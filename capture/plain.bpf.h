@@ -1,6 +1,6 @@
 /*
  * The end of calls on one descriptor: most of all calls. Nothing that others need is in their way, and what goes into the record comes straight from
- * where it is: with two clock readings and the ring's two helpers this is about as little as recording a call can cost.
+ * where it is: of helpers there is one to find the thread and one to read the clock, and this is about as little as recording a call can cost.
  */
 #pragma once
 #include "capture/events.bpf.h"

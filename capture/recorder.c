@@ -86,8 +86,22 @@ static size_t whole_pages(size_t bytes)
 	return (bytes + page - 1) / page * page;
 }
 
-/* Makes rings for processors that have none. How many, or -errno. */
-static int open_rings(struct recorder *r)
+/* The processor's rings, for the kernel side to write into. */
+static int show_ring(struct recorder *r, int cpu)
+{
+	int any = bpf_object__find_map_fd_by_name(r->object, "rings"), small = bpf_object__find_map_fd_by_name(r->object, "small_rings"), rc = 0;
+
+	if (bpf_map_update_elem(any, &cpu, &r->ring[cpu].fd, BPF_ANY))
+		return -errno;
+	if (bpf_map_update_elem(small, &cpu, &r->ring[cpu].small_fd, BPF_ANY)) {
+		rc = -errno;
+		bpf_map_delete_elem(any, &cpu);
+	}
+	return rc;
+}
+
+/* Makes rings for processors that have none, before (the program is loaded with one of them) or after loading. How many, or -errno. */
+static int add_rings(struct recorder *r, bool loaded)
 {
 	int made = 0;
 
@@ -98,6 +112,11 @@ static int open_rings(struct recorder *r)
 		if (!r->on[cpu] || r->ring[cpu].data)
 			continue;
 		rc = ring_open(&r->ring[cpu], r->ring_bytes);
+		if (!rc && loaded) {
+			rc = show_ring(r, cpu);
+			if (rc)
+				ring_release(&r->ring[cpu]);
+		}
 		if (rc)
 			return rc;
 		made++;
@@ -105,23 +124,19 @@ static int open_rings(struct recorder *r)
 	return made;
 }
 
-/* The kernel side is shown all rings that there are. */
-static int show_rings(struct recorder *r)
-{
-	int any = bpf_object__find_map_fd_by_name(r->object, "rings"), small = bpf_object__find_map_fd_by_name(r->object, "small_rings");
-
-	for (int cpu = 0; cpu < r->cpus; cpu++)
-		if (r->ring[cpu].data && (bpf_map_update_elem(any, &cpu, &r->ring[cpu].fd, BPF_ANY) ||
-					  bpf_map_update_elem(small, &cpu, &r->ring[cpu].small_fd, BPF_ANY)))
-			return -errno;
-	return 0;
-}
-
 int recorder_cover(struct recorder *r)
 {
-	int made = open_rings(r), rc = made > 0 ? show_rings(r) : 0;
+	return add_rings(r, true);
+}
 
-	return rc ? rc : made;
+static int show_rings(struct recorder *r)
+{
+	int rc = 0;
+
+	for (int cpu = 0; !rc && cpu < r->cpus; cpu++)
+		if (r->ring[cpu].data)
+			rc = show_ring(r, cpu);
+	return rc;
 }
 
 static int make_rings(struct recorder *r, char why[RECORDER_WHY])
@@ -130,7 +145,7 @@ static int make_rings(struct recorder *r, char why[RECORDER_WHY])
 
 	r->ring = calloc((size_t)r->cpus, sizeof(*r->ring));
 	r->on = calloc((size_t)r->cpus, 1);
-	rc = r->ring && r->on ? open_rings(r) : -ENOMEM;
+	rc = r->ring && r->on ? add_rings(r, false) : -ENOMEM;
 	if (rc >= 0)
 		return 0;
 	if (rc == -EPERM)

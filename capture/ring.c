@@ -39,7 +39,7 @@ static int open_any(struct recorder_ring *ring, uint64_t bytes)
 
 static int open_small(struct recorder_ring *ring, uint32_t count)
 {
-	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_MMAPABLE);
+	struct bpf_map_create_opts options = {.sz = sizeof(options), .map_flags = BPF_F_MMAPABLE};
 
 	ring->small_fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "iorig_small", sizeof(uint32_t), sizeof(struct rec_small), count, &options);
 	if (ring->small_fd < 0)
