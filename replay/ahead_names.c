@@ -143,6 +143,14 @@ static bool fits(struct compiler *c, const struct ahead_name *n)
 	return (object == OBJECT_UNKNOWN || (object == OBJECT_ABSENT) == (n->need == NEED_NOT_THERE)) && holds(c, n);
 }
 
+/* The name is known not to be as the event found it. */
+static bool is_impossible(struct compiler *c, const struct ahead_name *n)
+{
+	uint32_t object = n->need != NEED_NOTHING ? object_at(c, n->path) : OBJECT_UNKNOWN;
+
+	return object != OBJECT_UNKNOWN && (object == OBJECT_ABSENT) == (n->need == NEED_THERE);
+}
+
 /* The kernel found this object at the name: 0: not told, or not known. */
 static uint32_t found(const struct compiler *c, const struct ahead_name *n)
 {
@@ -187,8 +195,8 @@ static enum verdict judge(struct compiler *c, const struct ahead_name *mine, con
 		return OTHER_FIRST;
 	if (overlaps && (brings(c, mine, other) || replaces(c, mine, other)))
 		return OTHER_FIRST;
-	/* Made again, it has been there since. */
-	return other->effect == EFFECT_NONE || other->effect == mine->effect ? GO_ON : ENOUGH;
+	/* Made again, it has been there since; but whoever made what is there already still needs one that took it away. */
+	return other->effect == EFFECT_NONE || other->effect == mine->effect || is_impossible(c, mine) ? GO_ON : ENOUGH;
 }
 
 static enum verdict compare(struct compiler *c, const struct ahead_record *first, const struct ahead_record *other)

@@ -589,6 +589,23 @@ dependent() {
 	good --timing think
 }
 
+@test "a removal that ended after its name was made again comes before those that did not find it" {
+	build <<-'EOF'
+		thread 1 tid=10
+		thread 2 tid=11
+		file 1 ino=1 mode=0100644 size=10 path="/n"
+		0.1 1 newfstatat file=1 path="/n"
+		1.3 1 rename path="/n" path2="/m" = -ENOENT
+		file 2 ino=2 mode=0100644 bits=created path="/n"
+		1.4 1 openat file=2 path="/n" flags=O_WRONLY|O_CREAT|O_EXCL mode=0644 bits=created = 3
+		1.5 1 newfstatat file=2 path="/n"
+		1+0.6 2 unlink file=2 path="/n"
+		2 1 newfstatat file=2 path="/n"
+	EOF
+	good
+	[ "$(names)" = ./n ]
+}
+
 @test "the end that a seek found is before or after a write that overlapped" {
 	{
 		printf '%s\n' 'thread 1 tid=10' 'thread 2 tid=11' 'file 1 mode=0100644 bits=created path="/d"' \
