@@ -48,8 +48,8 @@ int drain_init(struct drain *d, struct trace_writer *writer, struct recorder *re
 void drain_release(struct drain *d)
 {
 	free(d->cpu);
-	free(d->known);
 	free(d->named);
+	free(d->known);
 	free(d->elsewhere);
 	spaces_release(&d->spaces);
 	free(d->later.name);
@@ -248,195 +248,7 @@ static uint32_t file_by_id(struct drain *d, const struct rec_event *e, const str
 	return file || id != &e->file ? file : late_file(d, e, fd);
 }
 
-/* ---- paths ------------------------------------------------------------------------------------------------------------------ */
-
-static struct known_path *known_path(struct drain *d, uint32_t string)
-{
-	if (string >= d->known_room) {
-		size_t room = d->known_room ? d->known_room : 4096;
-		struct known_path *more;
-
-		while (room <= string)
-			room *= 2;
-		more = realloc(d->known, room * sizeof(*more));
-		if (!more)
-			return NULL;
-		memset(more + d->known_room, 0, (room - d->known_room) * sizeof(*more));
-		d->known = more;
-		d->known_room = room;
-	}
-	return &d->known[string];
-}
-
-bool drain_unwanted(const struct drain *d, const struct mountinfo *mounts, const char *path, size_t length)
-{
-	const struct mountinfo_entry *mount = mountinfo_of(mounts, path, length);
-
-	if (!mount || mount->pseudo)
-		return mount != NULL;
-	for (uint32_t i = 0; i < d->only.n; i++)
-		if (d->only.dev[i] == mount->dev)
-			return false;
-	return d->only.n > 0;
-}
-
-/*
- * Puts base and text together: string and name. False: a path on a file system that is not recorded.
- */
-static bool path_of(struct drain *d, struct drained *e, const struct rec_place *base, bool has_base, const char *text, size_t length,
-		    bool follow, uint32_t *string, struct name **name)
-{
-	char *whole = d->text[1];
-	size_t n = 0;
-	struct known_path *known;
-
-	*string = 0;
-	*name = NULL;
-	if (!length && !(has_base && e->call->shape == SHAPE_CHDIR))
-		return true;
-	if (has_base) {
-		const struct place *place = places_look(&d->places, base);
-		struct name *directory = place ? place->name : NULL;
-
-		if (place && (place->space || (length && text[0] == '/')))
-			return elsewhere_path(d, place, text, length, follow, string, name);
-		if (directory) {
-			memcpy(whole, directory->text, directory->length);
-			n = directory->length;
-			whole[n++] = '/';
-			if (!length && n > 1)
-				n--;
-		} else {
-			e->event.bits |= TRACE_EV_PATH_UNRESOLVED;
-		}
-	} else if (text[0] != '/') {
-		e->event.bits |= TRACE_EV_PATH_UNRESOLVED;
-	}
-	memcpy(whole + n, text, length);
-	n += length;
-	*string = trace_writer_string(d->writer, whole, n);
-	known = known_path(d, *string);
-	if (!known || (e->event.bits & (TRACE_EV_PATH_UNRESOLVED | TRACE_EV_PATH_TRUNCATED)))
-		return true;
-	if (known->epoch != d->names.epoch) {
-		known->epoch = d->names.epoch;
-		known->name[0] = known->name[1] = NULL;
-		known->pseudo = drain_unwanted(d, &d->mounts, whole, n);
-	}
-	if (known->pseudo)
-		return false;
-	if (!known->name[follow])
-		known->name[follow] = names_resolve(&d->names, whole, n, follow);
-	*name = known->name[follow];
-	return true;
-}
-
-/*
- * A directory was renamed while it was the base of its own name (current directory, or a descriptor): the kernel says where it is afterwards. The
- * call began with it at its old place.
- */
-static void renamed_base(struct drain *d, struct drained *e, const struct rec_path *p, const char *text)
-{
-	const struct rec_place *base[2] = {&p->base1, &p->base2};
-	const char *part[2] = {text, text + p->length1};
-	uint32_t length[2] = {p->length1, p->length2}, *string[2] = {&e->event.path, &e->event.path2};
-
-	for (int i = 0; i < 2 && e->name && e->name2; i++) {
-		const struct name *at = part[i][0] == '/' ? NULL : places_find(&d->places, base[i]), *to = e->name2;
-		size_t tail;
-
-		if (!at || at->length < to->length || memcmp(at->text, to->text, to->length) ||
-		    (at->length > to->length && at->text[to->length] != '/'))
-			continue;
-		tail = at->length - to->length;
-		if (e->name->length + tail + 1 + length[i] > sizeof(d->text[1]))
-			continue;
-		memcpy(d->text[1], e->name->text, e->name->length);
-		memcpy(d->text[1] + e->name->length, at->text + to->length, tail);
-		d->text[1][e->name->length + tail] = '/';
-		memcpy(d->text[1] + e->name->length + tail + 1, part[i], length[i]);
-		*string[i] = trace_writer_string(d->writer, d->text[1], e->name->length + tail + 1 + length[i]);
-	}
-}
-
-/*
- * The path was one of /proc's magic links, /proc/self/fd/N: the call was about what that leads to, and is told with its name. A
- * file without a name (O_TMPFILE, deleted) is told by the descriptor.
- */
-static void path_by_file(struct drain *d, struct drained *e, const char *text)
-{
-	struct trace_event *ev = &e->event;
-	struct name *name;
-
-	ev->file = files_find(&d->files, e->record->file.dev, e->record->file.ino, e->record->file.generation);
-	name = effects_name_of(d, ev->file);
-	if (name) {
-		e->name = name;
-		ev->path = names_string(&d->names, name);
-	} else if (e->call->fd) {
-		ev->fd = (int32_t)strtol(text + strlen("/proc/self/fd/"), NULL, 10);
-		if (ev->op == TRACE_OP_LINKAT)
-			ev->flags = (ev->flags & ~(uint64_t)AT_SYMLINK_FOLLOW) | AT_EMPTY_PATH;
-	}
-}
-
-static bool opens(const struct trace_event *ev)
-{
-	return ev->op <= TRACE_OP_CREAT && ev->result >= 0;
-}
-
-/* The first path of a record. A file that was opened by a name in a pseudo file system (/dev/stdin, /proc/self/fd/N) is recorded, too. */
-static bool first_path(struct drain *d, struct drained *e, const struct rec_path *p, const char *text, bool follow)
-{
-	uint16_t bits = p->wide.event.head.bits;
-
-	if (bits & REC_MAGIC) {
-		if (!follow && !(e->event.op == TRACE_OP_LINKAT && e->event.flags & AT_SYMLINK_FOLLOW))
-			return false; /* a look at the link itself */
-		path_by_file(d, e, text);
-		return true;
-	}
-	if (path_of(d, e, &p->base1, bits & REC_BASE1, text, p->length1, follow, &e->event.path, &e->name))
-		return true;
-	if (!opens(&e->event) || !p->wide.event.file.ino)
-		return false;
-	path_by_file(d, e, "");
-	return e->name != NULL;
-}
-
-/* Both paths of a record, in the order of the trace's fields. */
-static bool paths_of(struct drain *d, struct drained *e, const struct rec_path *p)
-{
-	uint16_t bits = p->wide.event.head.bits;
-	const char *text = (const char *)(p + 1);
-	struct trace_event *ev = &e->event;
-	uint8_t shape = e->call->shape;
-	bool follow = !e->call->no_follow || (e->call->no_follow == 2 && !(ev->flags & AT_SYMLINK_NOFOLLOW));
-	bool is_text = shape == SHAPE_TEXT_PATH || shape == SHAPE_TEXT_PATHAT;
-
-	if ((ev->op == TRACE_OP_OPEN || ev->op == TRACE_OP_OPENAT || ev->op == TRACE_OP_OPENAT2) && (ev->flags & O_NOFOLLOW))
-		follow = false;
-	if (bits & REC_TRUNCATED)
-		ev->bits |= TRACE_EV_PATH_TRUNCATED;
-	if (is_text)
-		ev->path = p->length1 ? trace_writer_string(d->writer, text, p->length1) : 0;
-	else if (!first_path(d, e, p, text, follow))
-		return false;
-	if (shape == SHAPE_PATH_NAME || shape == SHAPE_FD_NAME)
-		ev->path2 = p->length2 ? trace_writer_string(d->writer, text + p->length1, p->length2) : 0;
-	else if (!path_of(d, e, &p->base2, bits & REC_BASE2, text + p->length1, p->length2, false, &ev->path2, &e->name2))
-		return false;
-	if (e->call->special == CALL_RENAME && !ev->result)
-		renamed_base(d, e, p, text);
-	return true;
-}
-
 /* ---- events ----------------------------------------------------------------------------------------------------------------- */
-
-static uint64_t argument(const struct drained *e, uint8_t which)
-{
-	return which ? e->arg[which - 1] : 0;
-}
 
 /*
  * Everything that the table of calls and the record say. Sets all of the event: it is the hottest of places, and zeroing it before
@@ -444,12 +256,12 @@ static uint64_t argument(const struct drained *e, uint8_t which)
  */
 static void fields(struct drain *d, struct drained *e)
 {
-	uint64_t ring = argument(e, e->call->ring);
+	uint64_t ring = e->given[e->call->ring];
 	const struct rec_event *r = e->record;
 	const struct call *c = e->call;
 	uint64_t duration = (uint64_t)r->duration_hi << 32 | r->duration_lo, end_ns = since_start(d, r->head.end_ns);
 	uint64_t begin_ns = since_start(d, r->head.end_ns - duration);
-	int64_t offset = c->offset ? (int64_t)argument(e, c->offset) : -1;
+	int64_t offset = c->offset ? (int64_t)e->given[c->offset] : -1;
 
 	if (c->special == CALL_AT_POSITION || (c->special == CALL_SPLIT_OFFSET && offset == -1))
 		offset = r->result > 0 ? r->position - r->result : r->position;
@@ -462,18 +274,18 @@ static void fields(struct drain *d, struct drained *e)
 		.bits = (uint16_t)((r->head.bits & REC_UNPAIRED ? TRACE_EV_NO_DURATION : 0) |
 				   (r->head.bits & REC_COMPAT ? TRACE_EV_COMPAT : 0) |
 				   (r->head.bits & REC_CREATED ? TRACE_EV_CREATED : 0)),
-		.fd = c->fd ? (int32_t)argument(e, c->fd) : -1,
-		.fd2 = c->fd2 ? (int32_t)argument(e, c->fd2) : -1,
+		.fd = c->fd ? (int32_t)e->given[c->fd] : -1,
+		.fd2 = c->fd2 ? (int32_t)e->given[c->fd2] : -1,
 		.file = 0,
 		.file2 = 0,
 		.path = 0,
 		.path2 = 0,
 		.offset = offset,
 		.offset2 = -1,
-		.length = argument(e, c->length),
-		.flags = argument(e, c->flags),
-		.arg = argument(e, c->arg),
-		.mode = (uint32_t)argument(e, c->mode),
+		.length = e->given[c->length],
+		.flags = e->given[c->flags],
+		.arg = e->given[c->arg],
+		.mode = (uint32_t)e->given[c->mode],
 		.ring = ring ? async_ring(&d->async, c->special == CALL_CONTEXT ? r->pid : 0, ring) : 0,
 		.result = r->result >= ERESTART_FIRST && r->result <= ERESTART_LAST ? -EINTR : r->result,
 	};
@@ -486,6 +298,12 @@ static void mode_of_made(struct drained *e, uint32_t umask)
 		e->event.mode = S_IFSOCK | 0777;
 	if (e->call->special == CALL_MKDIR || e->call->special == CALL_MKNOD || e->call->special == CALL_BIND)
 		e->event.mode &= ~umask;
+}
+
+/* Does that name lead to a file of that number, as far as we were told? */
+static bool is_known(const struct drain *d, const struct name *name, uint64_t dev, uint64_t ino)
+{
+	return name->file && name->looked && files_find(&d->files, dev, ino, 0) == name->file;
 }
 
 /* stat, lstat and the like have told what the path led to. False: no file that we record. */
@@ -501,13 +319,17 @@ static bool file_by_stat(struct drain *d, struct drained *e, const struct rec_pa
 				   .name = e->name};
 	uint32_t type = p->stat.mode & S_IFMT;
 
+	if (e->name && is_known(d, e->name, p->stat.dev, p->stat.ino)) { /* the same again, as most are */
+		e->event.file = e->name->file;
+		return true;
+	}
 	if ((type != S_IFREG && type != S_IFDIR && type != S_IFLNK) || mountinfo_pseudo_dev(&d->mounts, p->stat.dev))
 		return false;
 	if (!e->name)
 		return true; /* of a descriptor: identity is in the record */
 	sight.dev = spaces_kernel_dev(&d->spaces, e->name->text, e->name->length, p->stat.dev);
 	sight.user_dev = sight.dev == p->stat.dev ? 0 : p->stat.dev;
-	if (e->name->file && e->name->looked && files_find(&d->files, sight.dev, sight.ino, 0) == e->name->file) {
+	if (is_known(d, e->name, sight.dev, sight.ino)) {
 		e->event.file = e->name->file;
 		return true;
 	}
@@ -552,9 +374,10 @@ void drain_event(struct drain *d, const struct rec_head *head, uint32_t bytes, c
 	e.record = r;
 	e.call = &calls[r->nr];
 	e.name = e.name2 = NULL;
-	memcpy(e.arg, r->arg, sizeof(r->arg));
-	e.arg[4] = w ? w->arg4 : 0;
-	e.arg[5] = w ? w->arg5 : 0;
+	e.given[NOT] = 0;
+	memcpy(e.given + A0, r->arg, sizeof(r->arg));
+	e.given[A4] = w ? w->arg4 : 0;
+	e.given[A5] = w ? w->arg5 : 0;
 	d->names.now_ns = since_start(d, head->end_ns);
 	fields(d, &e);
 	if (request) {

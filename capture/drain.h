@@ -81,9 +81,6 @@ static inline void drain_write(struct drain *d, const struct trace_event *event)
 	d->written[event->op]++;
 	trace_writer_event(d->writer, event);
 }
-
-/* Is that path on a file system that is not recorded? */
-bool drain_unwanted(const struct drain *d, const struct mountinfo *mounts, const char *path, size_t length);
 /*
  * A record of a call into the trace; also of the call that a request stands for, which is then told with what is special about the request. A
  * request's record is as if the call had made it.
@@ -114,7 +111,7 @@ struct drained {
 	const struct rec_event *record;
 	struct trace_event event;
 	struct name *name, *name2; /* what path and path2 lead to; NULL: no path */
-	uint64_t arg[6];
+	uint64_t given[7]; /* arguments, by enum call_argument; [0]: none */
 };
 
 /* What had to wait because the drainer was behind: some of it, for about that long. */
@@ -124,3 +121,10 @@ void effects_apply(struct drain *d, struct drained *e);
 void effects_named(struct drain *d, uint32_t file, struct name *name);
 /* The name of that file now. NULL: it has none, or none that is known. */
 struct name *effects_name_of(const struct drain *d, uint32_t file);
+
+/* ---- paths.c: what a call's paths are and lead to ---- */
+
+/* Both paths of a record, in the order of the trace's fields. False: on a file system that is not recorded. */
+bool paths_of(struct drain *d, struct drained *e, const struct rec_path *p);
+/* Is that path on a file system that is not recorded? */
+bool drain_unwanted(const struct drain *d, const struct mountinfo *mounts, const char *path, size_t length);

@@ -38,7 +38,7 @@ static void existed(struct drain *d, struct name *name, uint32_t mode)
 
 static void gone(struct drain *d, struct name *name)
 {
-	if (name->kind == NAME_LINK)
+	if (name->kind == NAME_LINK && name->followed)
 		d->names.epoch++;
 	names_forget(name);
 }
@@ -46,7 +46,7 @@ static void gone(struct drain *d, struct name *name)
 /* A name that the call has made. The trace is told about it when somebody uses it. */
 static void came(struct drain *d, struct name *name, enum name_kind kind, const char *target)
 {
-	if (kind == NAME_LINK)
+	if (kind == NAME_LINK && name->followed)
 		d->names.epoch++;
 	free(name->target);
 	name->target = target ? strdup(target) : NULL;
@@ -133,7 +133,7 @@ static void on_failure(struct drain *d, struct drained *e)
 static void on_mapping(struct drain *d, struct drained *e)
 {
 	uint32_t pid = e->record->pid;
-	uint64_t address = e->arg[0], length = e->arg[1];
+	uint64_t address = e->given[A0], length = e->given[A1];
 	struct trace_event *ev = &e->event;
 	uint64_t begin_ns = ev->begin_ns, end_ns = begin_ns + ev->duration_ns;
 
@@ -155,7 +155,7 @@ static void on_mapping(struct drain *d, struct drained *e)
 		ev->offset = ev->result;
 		if (ev->result >= 0 || ev->result < -4095) {
 			maps_remove(&d->maps, pid, address, length, begin_ns);
-			maps_add(&d->maps, pid, (uint64_t)ev->result, e->arg[2], ev->file, end_ns, false);
+			maps_add(&d->maps, pid, (uint64_t)ev->result, e->given[A2], ev->file, end_ns, false);
 		}
 	}
 }
@@ -175,7 +175,7 @@ static void on_copy(struct drained *e)
 	const struct rec_wide *w = (const struct rec_wide *)e->record;
 	int64_t moved = e->event.result > 0 ? e->event.result : 0;
 	bool sendfile = e->call->special == CALL_SENDFILE;
-	bool in_given = sendfile ? e->arg[2] != 0 : e->arg[1] != 0, out_given = !sendfile && e->arg[3] != 0;
+	bool in_given = sendfile ? e->given[A2] != 0 : e->given[A1] != 0, out_given = !sendfile && e->given[A3] != 0;
 
 	e->event.offset = w->event.position < 0 || in_given ? w->event.position : w->event.position - moved;
 	e->event.offset2 = w->position2 < 0 || out_given ? w->position2 : w->position2 - moved;
@@ -184,7 +184,7 @@ static void on_copy(struct drained *e)
 /* Record locks: the range as the program gave it, a negative length turned round. */
 static void on_fcntl(struct drained *e)
 {
-	int64_t start = (int64_t)e->arg[3], length = (int64_t)e->arg[4];
+	int64_t start = (int64_t)e->given[A3], length = (int64_t)e->given[A4];
 
 	if (e->record->head.type != REC_WIDE)
 		return;
@@ -193,7 +193,7 @@ static void on_fcntl(struct drained *e)
 		length = -length;
 	}
 	e->event.offset2 = start;
-	e->event.arg = (uint64_t)length << 8 | (e->arg[2] >> 16 & 15) << 4 | (e->arg[2] & 15);
+	e->event.arg = (uint64_t)length << 8 | (e->given[A2] >> 16 & 15) << 4 | (e->given[A2] & 15);
 }
 
 void effects_named(struct drain *d, uint32_t file, struct name *name)
@@ -312,9 +312,9 @@ void effects_apply(struct drain *d, struct drained *e)
 	case CALL_COPY:
 	case CALL_SENDFILE: on_copy(e); return;
 	case CALL_OWNER: {
-		uint8_t uid = e->call->arg - A0; /* the group is the next argument */
+		uint8_t uid = e->call->arg; /* the group is the next argument */
 
-		ev->arg = (e->arg[uid] & 0xffffffff) << 32 | (e->arg[uid + 1] & 0xffffffff);
+		ev->arg = (e->given[uid] & 0xffffffff) << 32 | (e->given[uid + 1] & 0xffffffff);
 		break;
 	}
 	case CALL_CLONE_FILE: {
@@ -326,7 +326,7 @@ void effects_apply(struct drain *d, struct drained *e)
 	}
 	case CALL_FCNTL: on_fcntl(e); break;
 	case CALL_CLOSE_RANGE:
-		ev->fd2 = (int32_t)e->arg[1];
+		ev->fd2 = (int32_t)e->given[A1];
 		return;
 	}
 	if (ev->result < 0 && ev->result >= -4095)

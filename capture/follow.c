@@ -88,6 +88,7 @@ static struct name *walk(struct follow *f)
 		name = step(f, rest, n);
 		if (!name)
 			return NULL;
+		name->followed = true;
 		rest += n;
 		if (!name->made)
 			names_look(f->names, name);
@@ -173,6 +174,7 @@ struct name *names_resolve_in(struct names *names, const struct names_view *view
 		name = step(&f, path + begin, end - begin);
 		if (!name || (!follow && end == length))
 			return name;
+		name->followed = true;
 		names_peek(names, directory, name);
 		if (name->kind != NAME_LINK || !name->target)
 			return name;

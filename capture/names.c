@@ -21,8 +21,8 @@ int names_init(struct names *names, struct trace_writer *writer, struct files *f
 	names->files = files;
 	names->epoch = 1;
 	names->room = 4096;
-	names->chain = calloc(names->room, sizeof(struct name *));
-	names->root = names->chain ? names_get(names, "", 0) : NULL;
+	names->slot = calloc(names->room, sizeof(*names->slot));
+	names->root = names->slot ? names_get(names, "", 0) : NULL;
 	if (names->root)
 		return 0;
 	names_release(names);
@@ -31,9 +31,9 @@ int names_init(struct names *names, struct trace_writer *writer, struct files *f
 
 void names_release(struct names *names)
 {
-	for (size_t i = 0; names->chain && i < names->room; i++)
-		for (struct name *name = names->chain[i]; name; name = name->next)
-			free(name->target);
+	for (size_t i = 0; names->slot && i < names->room; i++)
+		if (names->slot[i].name)
+			free(names->slot[i].name->target);
 	while (names->chunk) {
 		struct names_chunk *chunk = names->chunk;
 
@@ -42,7 +42,7 @@ void names_release(struct names *names)
 	}
 	for (size_t i = 0; i < NAMES_WAYS; i++)
 		free(names->way[i].text);
-	free(names->chain);
+	free(names->slot);
 	memset(names, 0, sizeof(*names));
 }
 
@@ -67,45 +67,60 @@ static void *keep(struct names *names, size_t bytes)
 	return at;
 }
 
-static void grow(struct names *names)
+/* The slot of that text: with its name, or free. */
+static struct names_slot *find(const struct names *names, const char *text, size_t length, uint32_t hash)
 {
-	size_t room = names->room * 2;
-	struct name **chain = calloc(room, sizeof(struct name *));
+	for (size_t at = hash;; at++) {
+		struct names_slot *slot = &names->slot[at & (names->room - 1)];
+		const struct name *name = slot->name;
 
-	if (!chain)
-		return; /* longer chains, nothing worse */
-	for (size_t i = 0; i < names->room; i++) {
-		while (names->chain[i]) {
-			struct name *name = names->chain[i];
-
-			names->chain[i] = name->next;
-			name->next = chain[name->hash & (room - 1)];
-			chain[name->hash & (room - 1)] = name;
-		}
+		if (!name || (slot->hash == hash && name->length == length && !memcmp(name->text, text, length)))
+			return slot;
 	}
-	free(names->chain);
-	names->chain = chain;
-	names->room = room;
+}
+
+static int grow(struct names *names)
+{
+	struct names bigger = {.room = names->room * 2};
+
+	bigger.slot = calloc(bigger.room, sizeof(*bigger.slot));
+	if (!bigger.slot)
+		return -ENOMEM;
+	for (size_t i = 0; i < names->room; i++) {
+		const struct names_slot *old = &names->slot[i];
+		size_t at = old->hash;
+
+		if (!old->name)
+			continue;
+		while (bigger.slot[at & (bigger.room - 1)].name)
+			at++;
+		bigger.slot[at & (bigger.room - 1)] = *old;
+	}
+	free(names->slot);
+	names->slot = bigger.slot;
+	names->room = bigger.room;
+	return 0;
 }
 
 struct name *names_get(struct names *names, const char *text, size_t length)
 {
 	uint32_t hash = (uint32_t)XXH3_64bits(text, length);
-	struct name *name;
+	struct names_slot *slot = find(names, text, length, hash);
+	struct name *name = slot->name;
 
-	for (name = names->chain[hash & (names->room - 1)]; name; name = name->next)
-		if (name->hash == hash && name->length == length && !memcmp(name->text, text, length))
-			return name;
-	if (names->count >= names->room)
-		grow(names);
+	if (name)
+		return name;
+	if (names->count >= names->room / 2) {
+		if (grow(names))
+			return NULL;
+		slot = find(names, text, length, hash);
+	}
 	name = keep(names, sizeof(*name) + length + 1);
 	if (!name)
 		return NULL;
 	memcpy(name->text, text, length);
 	name->length = (uint32_t)length;
-	name->hash = hash;
-	name->next = names->chain[hash & (names->room - 1)];
-	names->chain[hash & (names->room - 1)] = name;
+	*slot = (struct names_slot){name, hash};
 	names->count++;
 	return name;
 }
@@ -164,18 +179,18 @@ static void move_below(struct names *names, const struct name *from, const struc
 	char text[PATH_MAX];
 
 	for (size_t i = 0; i < names->room; i++) {
-		for (struct name *name = names->chain[i]; name; name = name->next) {
-			if (!below(name, from))
-				continue;
-			if (n == room) {
-				struct name **more = realloc(list, (room = room ? 2 * room : 64) * sizeof(*list));
+		struct name *name = names->slot[i].name;
 
-				if (!more)
-					break;
-				list = more;
-			}
-			list[n++] = name;
+		if (!name || !below(name, from))
+			continue;
+		if (n == room) {
+			struct name **more = realloc(list, (room = room ? 2 * room : 64) * sizeof(*list));
+
+			if (!more)
+				break;
+			list = more;
 		}
+		list[n++] = name;
 	}
 	for (size_t i = 0; i < n; i++) {
 		size_t tail = list[i]->length - from->length;

@@ -13,15 +13,15 @@
 enum name_kind { NAME_UNKNOWN, NAME_ABSENT, NAME_DIRECTORY, NAME_LINK, NAME_OTHER };
 
 struct name {
-	struct name *next; /* in its hash chain */
-	char *target;	   /* of a link */
-	uint32_t hash, string, file, length;
+	char *target; /* of a link */
+	uint32_t string, file, length;
 	uint8_t kind;
 	bool created; /* came into being during the recording */
 	bool looked;  /* its kind was asked from the file system or told by a call */
 	bool made;    /* by a recorded call, which told kind and target; not in the trace yet */
 	bool listed;  /* a directory: its entries have been told */
 	bool peeked;  /* asked whether it is a link */
+	bool followed; /* a path led through it, or would have if it was a link */
 	char text[];
 };
 
@@ -30,12 +30,15 @@ enum { NAMES_WAYS = 256 };
 struct names {
 	struct trace_writer *writer;
 	struct files *files;
-	struct name **chain;
-	size_t count, room;
+	struct names_slot { /* hash beside the name: most that are passed over need no look at it */
+		struct name *name;
+		uint32_t hash;
+	} *slot;
+	size_t count, room; /* room is a power of two */
 	struct name *root;
 	struct names_chunk *chunk; /* where names live; the newest first */
 	size_t chunk_left;
-	/* A symbolic link has come, gone or moved: what paths lead to may have changed. Who does that to a name raises it. */
+	/* A symbolic link has come, gone or moved where paths led: what they lead to may have changed. Who does that to a name raises it. */
 	uint32_t epoch;
 	struct names_way { /* follow.c: where the text of a directory led in that epoch */
 		char *text;

@@ -153,8 +153,10 @@ static void look_again(struct state *state, const struct names *names, const str
 
 void state_end(struct state *state, const struct names *names, uint64_t now_ns)
 {
-	for (size_t i = 0; i < names->room; i++)
-		for (const struct name *name = names->chain[i]; name; name = name->next)
-			if (name->file && name->file < state->room && state->ino[name->file])
-				look_again(state, names, name, now_ns);
+	for (size_t i = 0; i < names->room; i++) {
+		const struct name *name = names->slot[i].name;
+
+		if (name && name->file && name->file < state->room && state->ino[name->file])
+			look_again(state, names, name, now_ns);
+	}
 }

@@ -56,25 +56,18 @@ static uint32_t directory_of(struct tasks *tasks, uint32_t pid)
 	return n > 0 ? trace_writer_string(tasks->writer, text, (size_t)n) : 0;
 }
 
-#define ENDED (1u << 31) /* of an id: the thread is gone, its tid may be another one's soon */
-
-bool tasks_known(const struct tasks *tasks, uint32_t tid)
-{
-	return tid < tasks->tids && tasks->id[tid] && !(tasks->id[tid] & ENDED);
-}
-
 uint32_t tasks_get_ended(struct tasks *tasks, uint32_t tid, uint32_t pid, uint64_t seen_ns)
 {
-	return tid < tasks->tids && tasks->id[tid] ? tasks->id[tid] & ~ENDED : tasks_get(tasks, tid, pid, seen_ns);
+	return tid < tasks->tids && tasks->id[tid] ? tasks->id[tid] & ~TASKS_ENDED : tasks_get(tasks, tid, pid, seen_ns);
 }
 
-uint32_t tasks_get(struct tasks *tasks, uint32_t tid, uint32_t pid, uint64_t seen_ns)
+uint32_t tasks_meet(struct tasks *tasks, uint32_t tid, uint32_t pid, uint64_t seen_ns)
 {
 	struct trace_thread thread = {.tid = tid, .pid = pid, .seen_ns = seen_ns};
 
 	if (tid >= tasks->tids)
 		tid = tasks->tids - 1;
-	if (tasks->id[tid] && !(tasks->id[tid] & ENDED))
+	if (tasks_known(tasks, tid))
 		return tasks->id[tid];
 	thread.comm = comm_of(tasks, pid, tid);
 	thread.mount_namespace = spaces_number(tid);
@@ -102,7 +95,7 @@ void tasks_forget(struct tasks *tasks, uint32_t tid)
 {
 	if (tid >= tasks->tids)
 		return;
-	tasks->id[tid] |= tasks->id[tid] ? ENDED : 0;
+	tasks->id[tid] |= tasks->id[tid] ? TASKS_ENDED : 0;
 	tasks->last_child[tid] = 0;
 }
 

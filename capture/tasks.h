@@ -16,11 +16,23 @@ struct tasks {
 };
 
 int tasks_init(struct tasks *tasks, struct trace_writer *writer, uint32_t pid_max);
+#define TASKS_ENDED (1u << 31) /* of an id: the thread is gone, its tid may be another one's soon */
+
+static inline bool tasks_known(const struct tasks *tasks, uint32_t tid)
+{
+	return tid < tasks->tids && tasks->id[tid] && !(tasks->id[tid] & TASKS_ENDED);
+}
+
+/* tasks_get's, of threads that are not known. */
+uint32_t tasks_meet(struct tasks *tasks, uint32_t tid, uint32_t pid, uint64_t seen_ns);
 /* The id of that thread; when it is new, name and directory are asked from /proc. */
-uint32_t tasks_get(struct tasks *tasks, uint32_t tid, uint32_t pid, uint64_t seen_ns);
+static inline uint32_t tasks_get(struct tasks *tasks, uint32_t tid, uint32_t pid, uint64_t seen_ns)
+{
+	return tasks_known(tasks, tid) ? tasks->id[tid] : tasks_meet(tasks, tid, pid, seen_ns);
+}
+
 /* The same, but a thread that has just ended is meant too: its last acts come after its end. */
 uint32_t tasks_get_ended(struct tasks *tasks, uint32_t tid, uint32_t pid, uint64_t seen_ns);
-bool tasks_known(const struct tasks *tasks, uint32_t tid);
 /* A fork or exec record. */
 void tasks_fork(struct tasks *tasks, const struct rec_task *fork, uint64_t seen_ns);
 /* The thread has ended: its tid may come again as another one. */
