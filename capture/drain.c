@@ -259,7 +259,7 @@ static void fields(struct drain *d, struct drained *e)
 	uint64_t ring = e->given[e->call->ring];
 	const struct rec_event *r = e->record;
 	const struct call *c = e->call;
-	uint64_t duration = (uint64_t)r->duration_hi << 32 | r->duration_lo, end_ns = since_start(d, r->head.end_ns);
+	uint64_t duration = (uint64_t)r->duration_hi << 32 | r->duration_lo, end_ns = d->names.now_ns;
 	uint64_t begin_ns = since_start(d, r->head.end_ns - duration);
 	int64_t offset = c->offset ? (int64_t)e->given[c->offset] : -1;
 

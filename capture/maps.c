@@ -76,10 +76,12 @@ static void insert(struct map_space *space, uint64_t start, uint64_t end, uint32
 static void cut(struct map_space *space, uint64_t start, uint64_t end, uint64_t begin_ns)
 {
 	for (uint32_t i = 0; i < space->n; i++) {
-		struct map_range old = space->range[i];
+		const struct map_range *range = &space->range[i];
+		struct map_range old;
 
-		if (old.end <= start || old.start >= end || old.since_ns > begin_ns)
+		if (range->end <= start || range->start >= end || range->since_ns > begin_ns)
 			continue;
+		old = *range;
 		space->range[i--] = space->range[--space->n];
 		if (old.start < start)
 			insert(space, old.start, start, old.file, old.since_ns);
@@ -104,11 +106,13 @@ uint32_t maps_find(const struct maps *maps, uint32_t pid, uint64_t start, uint64
 {
 	const struct map_space *space = lookup(maps, pid);
 	const struct map_range *newest = NULL;
+	uint64_t end = start + (length ? length : 1);
+	uint32_t n = space->pid ? space->n : 0;
 
-	for (uint32_t i = 0; space->pid && i < space->n; i++) {
+	for (uint32_t i = 0; i < n; i++) {
 		const struct map_range *range = &space->range[i];
 
-		if (range->start < start + (length ? length : 1) && range->end > start && range->since_ns <= begin_ns &&
+		if (range->start < end && range->end > start && range->since_ns <= begin_ns &&
 		    (!newest || range->since_ns > newest->since_ns))
 			newest = range;
 	}

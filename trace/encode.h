@@ -19,6 +19,7 @@ struct encode {
 	struct encode_column column[TRACE_COLUMNS];
 	struct bits_out time, duration, offset;
 	uint32_t records, events, strings;
+	bool texts_full; /* so many strings, or such long ones, that the block must end */
 	uint32_t run_type, run_length;
 	uint64_t first_ns, last_ns, lost;
 	char *previous; /* string before, for the shared prefix */
@@ -38,14 +39,10 @@ int encode_string(struct encode *e, const char *text, size_t n);
 /* Any record that is no event. The caller has checked its ids. 0 or -ENOMEM. */
 int encode_definition(struct encode *e, enum trace_record_type type, const void *record);
 int encode_event(struct encode *e, const struct trace_event *event);
-/* Must not take more records. */
+/* Must not take more records. The columns that are not told here are bounded by the number of records. */
 static inline bool encode_full(const struct encode *e)
 {
-	const struct encode_column *text = &e->column[TRACE_COL_STRING_BYTES];
-
-	/* The other columns are bounded by the number of records. */
-	return e->records >= TRACE_BLOCK_RECORDS || e->strings >= TRACE_BLOCK_RECORDS || e->text_bytes >= TRACE_TEXT_FLUSH ||
-	       text->at - text->data >= TRACE_COLUMN_FLUSH;
+	return e->records >= TRACE_BLOCK_RECORDS || e->texts_full;
 }
 /* What is pending, before compression: never less than what it will take in the file. */
 size_t encode_pending_bytes(const struct encode *e);

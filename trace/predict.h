@@ -33,8 +33,8 @@ struct predict_link { /* descriptor or path -> file */
 struct predict_shape {
 	uint64_t flags, arg;
 	uint32_t mode, ring;
-	uint16_t bits, fields;
 	uint8_t op, via;
+	uint16_t bits, fields;
 	/* learned: did the last one of that shape do all that was asked for, and what did it return? */
 	bool full;
 	int64_t result;

@@ -65,6 +65,13 @@ static inline unsigned split_width(unsigned class)
 	return class < (2u << SPLIT_BITS) ? 0 : (class >> SPLIT_BITS) - 1;
 }
 
+/* hist_index(v, SPLIT_BITS) and its split_width, without branches. */
+static inline unsigned split_class(uint64_t v, unsigned *width)
+{
+	*width = 63u - SPLIT_BITS - (unsigned)__builtin_clzll(v | 1u << SPLIT_BITS);
+	return (*width << SPLIT_BITS) + (unsigned)(v >> *width);
+}
+
 struct bits_out {
 	uint64_t pending;
 	unsigned fill; /* below 8 between calls */

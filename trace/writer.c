@@ -263,16 +263,19 @@ static int keep_limit(struct trace_writer *w)
 	return w->bytes + 2 * LIMIT_RESERVE + index < w->max_bytes ? 0 : -EFBIG;
 }
 
-/* To be called before a record is added. */
-static inline int before_record(struct trace_writer *w)
+static int make_way(struct trace_writer *w)
 {
-	if (w->error)
-		return w->error;
-	if (encode_full(&w->encode))
+	if (!w->error && encode_full(&w->encode))
 		w->error = flush(w);
 	if (!w->error && w->max_bytes && !w->until_look--)
 		w->error = keep_limit(w);
 	return w->error;
+}
+
+/* To be called before a record is added. */
+static inline int before_record(struct trace_writer *w)
+{
+	return !w->error && !encode_full(&w->encode) && !w->max_bytes ? 0 : make_way(w);
 }
 
 static int stick(struct trace_writer *w, int rc)
@@ -405,24 +408,26 @@ int trace_writer_hole(struct trace_writer *w, const struct trace_hole *hole)
 	return define(w, is_file(w, hole->file), TRACE_HOLE, hole);
 }
 
-static int put_event(struct trace_writer *w, const struct trace_event *event)
+/* Of the members of an event that name something: those that name what there is not. Without branches: which ones count changes all the time. */
+static inline unsigned unknown_members(const struct trace_writer *w, const struct trace_event *event)
+{
+	const struct predict *p = &w->encode.predict;
+
+	return (event->file > p->files) * TRACE_F_FILE | (event->file2 > p->files) * TRACE_F_FILE2 | (event->path > w->strings.n) * TRACE_F_PATH |
+	       (event->path2 > w->strings.n) * TRACE_F_PATH2;
+}
+
+static inline int put_event(struct trace_writer *w, const struct trace_event *event)
 {
 	const struct trace_op_info *op = &trace_ops[event->op];
-	const struct predict *p = &w->encode.predict;
 	int rc = before_record(w);
-	bool valid;
 
 	if (rc) {
 		w->refused++;
 		w->refused_ns = event->begin_ns + event->duration_ns;
 		return rc;
 	}
-	/* Without branches: which members an operation has changes from event to event. */
-	valid = (op->name != NULL) & (event->thread != 0) & (event->thread <= p->threads) &
-		(!(op->fields & TRACE_F_FILE) | (event->file <= p->files)) & (!(op->fields & TRACE_F_FILE2) | (event->file2 <= p->files)) &
-		(!(op->fields & TRACE_F_PATH) | (event->path <= w->strings.n)) &
-		(!(op->fields & TRACE_F_PATH2) | (event->path2 <= w->strings.n));
-	if (!valid)
+	if (!op->name || event->thread - 1 >= w->encode.predict.threads || unknown_members(w, event) & op->fields)
 		return stick(w, -EINVAL);
 	rc = encode_event(&w->encode, event);
 	return rc ? stick(w, rc) : 0;
