@@ -14,6 +14,9 @@
 #include "capture/pages.h"
 #include "lib/clock.h"
 
+/* What an event needs rarely stays out of the functions that every event goes through, with the room and registers that it takes. */
+#define COLD __attribute__((cold, noinline))
+
 /* Results that no program sees: interrupted by a signal. Where the call begins again by itself, that is an event of its own. */
 #define ERESTART_FIRST -516
 #define ERESTART_LAST -512
@@ -115,7 +118,7 @@ static uint64_t since_start(const struct drain *d, uint64_t ns)
 	return ns > d->start_ns ? ns - d->start_ns : 0;
 }
 
-static void lose(struct drain *d, uint64_t count, uint64_t first_ns, uint64_t last_ns, uint32_t cause, uint32_t cpu)
+COLD static void lose(struct drain *d, uint64_t count, uint64_t first_ns, uint64_t last_ns, uint32_t cause, uint32_t cpu)
 {
 	struct trace_loss loss = {.count = count,
 				  .first_ns = since_start(d, first_ns),
@@ -210,7 +213,7 @@ uint32_t drain_file(struct drain *d, const struct rec_file *file, uint32_t bytes
 }
 
 /* A descriptor whose file was never announced (it came from a process that is not recorded): asked from /proc, late. */
-static uint32_t late_file(struct drain *d, const struct rec_event *e, int fd)
+COLD static uint32_t late_file(struct drain *d, const struct rec_event *e, int fd)
 {
 	struct file_sight sight = {.dev = e->file.dev,
 				   .ino = e->file.ino,
@@ -306,8 +309,8 @@ static bool is_known(const struct drain *d, const struct name *name, uint64_t de
 	return name->file && name->looked && files_find(&d->files, dev, ino, 0) == name->file;
 }
 
-/* stat, lstat and the like have told what the path led to. False: no file that we record. */
-static bool file_by_stat(struct drain *d, struct drained *e, const struct rec_path *p)
+/* A file that stat tells of, and that was not known there. */
+COLD static bool file_told(struct drain *d, struct drained *e, const struct rec_path *p)
 {
 	struct file_sight sight = {.dev = p->stat.dev,
 				   .ino = p->stat.ino,
@@ -319,10 +322,6 @@ static bool file_by_stat(struct drain *d, struct drained *e, const struct rec_pa
 				   .name = e->name};
 	uint32_t type = p->stat.mode & S_IFMT;
 
-	if (e->name && is_known(d, e->name, p->stat.dev, p->stat.ino)) { /* the same again, as most are */
-		e->event.file = e->name->file;
-		return true;
-	}
 	if ((type != S_IFREG && type != S_IFDIR && type != S_IFLNK) || mountinfo_pseudo_dev(&d->mounts, p->stat.dev))
 		return false;
 	if (!e->name)
@@ -350,8 +349,17 @@ static bool file_by_stat(struct drain *d, struct drained *e, const struct rec_pa
 	return true;
 }
 
+/* stat, lstat and the like have told what the path led to: the same again, mostly. False: no file that we record. */
+static bool file_by_stat(struct drain *d, struct drained *e, const struct rec_path *p)
+{
+	if (!e->name || !is_known(d, e->name, p->stat.dev, p->stat.ino))
+		return file_told(d, e, p);
+	e->event.file = e->name->file;
+	return true;
+}
+
 /* An open that made a file, of which nothing was announced: the kernel takes it for the last one that had its place and number. */
-static uint32_t made_file(struct drain *d, const struct drained *e)
+COLD static uint32_t made_file(struct drain *d, const struct drained *e)
 {
 	const struct rec_event *r = e->record;
 	struct file_sight sight = {.dev = r->file.dev, .ino = r->file.ino, .mode = S_IFREG | (e->event.mode & 0755), .nlink = 1,

@@ -115,7 +115,8 @@ const struct mountinfo_entry *mountinfo_of(const struct mountinfo *mounts, const
 	for (size_t i = 0; i < mounts->n; i++) {
 		size_t n = mounts->entry[i].path_bytes;
 
-		if (n <= length && n >= best_length && (n == length || path[n] == '/') && !memcmp(path, mounts->entry[i].path, n)) {
+		if (n <= length && n >= best_length && (n == length || path[n] == '/') && (!n || path[n - 1] == mounts->entry[i].path[n - 1]) &&
+		    !memcmp(path, mounts->entry[i].path, n)) {
 			best = &mounts->entry[i];
 			best_length = n;
 		}

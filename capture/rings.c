@@ -107,26 +107,19 @@ static const struct rec_head *widened(const struct rec_small *s, uint32_t cpu, s
 	return &e->head;
 }
 
-static uint64_t time_of(const struct rings *rings, uint32_t place)
-{
-	return rings->cursor[rings->heap[place]].record->end_ns;
-}
-
 static void sift_down(struct rings *rings, uint32_t place)
 {
-	for (;;) {
-		uint32_t child = 2 * place + 1, cpu;
+	struct rings_next *heap = rings->heap;
 
-		if (child >= rings->heaped)
-			return;
-		if (child + 1 < rings->heaped && time_of(rings, child + 1) < time_of(rings, child))
+	for (uint32_t child; (child = 2 * place + 1) < rings->heaped; place = child) {
+		struct rings_next next = heap[place];
+
+		if (child + 1 < rings->heaped && heap[child + 1].end_ns < heap[child].end_ns)
 			child++;
-		if (time_of(rings, place) <= time_of(rings, child))
+		if (next.end_ns <= heap[child].end_ns)
 			return;
-		cpu = rings->heap[place];
-		rings->heap[place] = rings->heap[child];
-		rings->heap[child] = cpu;
-		place = child;
+		heap[place] = heap[child];
+		heap[child] = next;
 	}
 }
 
@@ -158,7 +151,7 @@ static bool collect(struct rings *rings)
 		if (!advance(rings, cpu))
 			whole_picture = false;
 		else if (rings->cursor[cpu].record)
-			rings->heap[rings->heaped++] = cpu;
+			rings->heap[rings->heaped++] = (struct rings_next){rings->cursor[cpu].record->end_ns, cpu};
 	}
 	for (uint32_t place = rings->heaped; place-- > 0;)
 		sift_down(rings, place);
@@ -191,14 +184,16 @@ uint64_t rings_drain(struct rings *rings, uint64_t until_ns, void (*take)(const 
 	uint64_t taken = 0;
 	bool clear = collect(rings);
 
-	while (clear && rings->heaped && time_of(rings, 0) < until_ns) {
-		uint32_t cpu = rings->heap[0];
-		struct rings_cursor *at = &rings->cursor[cpu];
+	while (clear && rings->heaped && rings->heap[0].end_ns < until_ns) {
+		uint32_t cpu = rings->heap[0].cpu;
+		const struct rings_cursor *at = &rings->cursor[cpu];
 
 		take_next(rings, cpu, take, data);
 		taken++;
 		clear = advance(rings, cpu);
-		if (!at->record)
+		if (at->record)
+			rings->heap[0].end_ns = at->record->end_ns;
+		else
 			rings->heap[0] = rings->heap[--rings->heaped];
 		sift_down(rings, 0);
 	}

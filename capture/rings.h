@@ -14,7 +14,10 @@
  */
 struct rings {
 	struct recorder *recorder;
-	uint32_t *heap; /* CPUs that have a record, the oldest on top */
+	struct rings_next {
+		uint64_t end_ns;
+		uint32_t cpu;
+	} *heap; /* CPUs that have a record, the oldest on top */
 	uint32_t heaped;
 	struct rings_cursor {
 		const struct rec_head *record; /* the next one: one of these two, or NULL */

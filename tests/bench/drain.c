@@ -128,6 +128,7 @@ static void load(struct recorded *r, const char *path)
 		exit(2);
 	r->tape = need(calloc((size_t)r->recorder.cpus, sizeof(*r->tape)));
 	r->recorder.ring = need(calloc((size_t)r->recorder.cpus, sizeof(*r->recorder.ring)));
+	r->recorder.counters = need(calloc((size_t)r->recorder.cpus, sizeof(*r->recorder.counters))); /* nothing in the rings of small records */
 	for (int cpu = 0; cpu < r->recorder.cpus; cpu++) {
 		struct tape *t = &r->tape[cpu];
 
