@@ -162,11 +162,12 @@ struct name *names_resolve_in(struct names *names, const struct names_view *view
 	for (;;) {
 		size_t end = length, begin, at;
 		struct name *name, *directory;
+		const char *slash;
 
 		while (end && path[end - 1] == '/')
 			end--;
-		for (begin = end; begin && path[begin - 1] != '/'; begin--)
-			;
+		slash = memrchr(path, '/', end);
+		begin = slash ? (size_t)(slash - path) + 1 : 0;
 		directory = go_to(&f, path, begin);
 		if (begin == end || !directory)
 			return directory;

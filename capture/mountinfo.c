@@ -115,8 +115,10 @@ const struct mountinfo_entry *mountinfo_of(const struct mountinfo *mounts, const
 	for (size_t i = 0; i < mounts->n; i++) {
 		size_t n = mounts->entry[i].path_bytes;
 
-		if (n <= length && n >= best_length && (n == length || path[n] == '/') && (!n || path[n - 1] == mounts->entry[i].path[n - 1]) &&
-		    !memcmp(path, mounts->entry[i].path, n)) {
+		/* Most of them fail at the first letter, so that is looked at first: the other tests are hard to predict. */
+		if (n > length || (n > 1 && path[1] != mounts->entry[i].path[1]))
+			continue;
+		if (n >= best_length && (n == length || path[n] == '/') && !memcmp(path, mounts->entry[i].path, n)) {
 			best = &mounts->entry[i];
 			best_length = n;
 		}
