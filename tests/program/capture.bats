@@ -184,6 +184,29 @@ SQL
 	grep -q "^openat .*file=<$dir/real/f> path=\"$dir/real/../real/f\" = [0-9]*$" "$dir/got"
 }
 
+@test "links that come, go and move: what a path leads to is told as it was at that moment" {
+	mkdir "$dir/a" "$dir/b"
+	touch "$dir/a/f" "$dir/b/f"
+	cat >"$dir/use.sh" <<-END
+		cd $dir
+		chmod 600 l/f 2>/dev/null
+		ln -s a l; chmod 601 l/f
+		rm l; ln -s b l; chmod 602 l/f
+		mv l m; ln -s a l; chmod 603 l/f; chmod 604 m/f
+		ln -s a/f z; chmod 605 z
+		rm z; ln -s b/f z; chmod 606 z
+	END
+	run -0 timeout 20 "$iorig" capture -o "$trace" -- sh "$dir/use.sh"
+	events "$trace" >"$dir/got"
+	got=$(sed -n "s,^f\?chmod.*file=<$dir/\(./f\)> path=\"$dir/\([^\"]*\)\".*mode=0*\([0-9]*\).*,\2 \3 \1,p" "$dir/got")
+	[ "$got" = "l/f 601 a/f
+l/f 602 b/f
+l/f 603 a/f
+m/f 604 b/f
+z 605 a/f
+z 606 b/f" ]
+}
+
 @test "filters: name, user, mount" {
 	cp /bin/cat "$dir/iorigcat"
 	echo x >"/dev/shm/iorig.$$"
