@@ -253,6 +253,14 @@ static uint32_t file_by_id(struct drain *d, const struct rec_event *e, const str
 
 /* ---- events ----------------------------------------------------------------------------------------------------------------- */
 
+static inline void arguments(struct drained *e, const struct rec_event *r, const struct rec_wide *w)
+{
+	e->given[NOT] = 0;
+	memcpy(e->given + A0, r->arg, sizeof(r->arg));
+	e->given[A4] = w ? w->arg4 : 0;
+	e->given[A5] = w ? w->arg5 : 0;
+}
+
 /*
  * Everything that the table of calls and the record say. Sets all of the event: it is the hottest of places, and zeroing it before
  * would take longer than the rest.
@@ -382,10 +390,7 @@ void drain_event(struct drain *d, const struct rec_head *head, uint32_t bytes, c
 	e.record = r;
 	e.call = &calls[r->nr];
 	e.name = e.name2 = NULL;
-	e.given[NOT] = 0;
-	memcpy(e.given + A0, r->arg, sizeof(r->arg));
-	e.given[A4] = w ? w->arg4 : 0;
-	e.given[A5] = w ? w->arg5 : 0;
+	arguments(&e, r, w);
 	d->names.now_ns = since_start(d, head->end_ns);
 	fields(d, &e);
 	if (request) {

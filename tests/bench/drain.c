@@ -263,7 +263,7 @@ static double median(uint64_t *ns, int rounds, uint64_t events)
 
 static int run(struct recorded *r, const char *path, int rounds)
 {
-	uint64_t warm[ROUNDS_MAX], cold[ROUNDS_MAX], raw[ROUNDS_MAX], events = 0, raw_bytes = 0;
+	uint64_t warm[ROUNDS_MAX] = {0}, cold[ROUNDS_MAX] = {0}, raw[ROUNDS_MAX] = {0}, events = 0, raw_bytes = 0;
 	struct stat st;
 
 	for (int i = 0; i < rounds; i++) {
@@ -279,7 +279,7 @@ static int run(struct recorded *r, const char *path, int rounds)
 
 static int run_warm(struct recorded *r, const char *path, int rounds)
 {
-	uint64_t warm[ROUNDS_MAX], events = 0;
+	uint64_t warm[ROUNDS_MAX] = {0}, events = 0;
 	double middle;
 
 	for (int i = 0; i < rounds; i++)
