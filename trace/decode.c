@@ -255,6 +255,8 @@ static int64_t get_shape(struct decode *d)
 
 static inline __attribute__((always_inline)) bool get_split(struct decode *d, enum trace_column classes, uint64_t *v)
 {
+	/* Where no bits are wanted a word is loaded all the same, also when the column is not there. */
+	static const uint8_t nothing[8];
 	struct decode_column *c = &d->column[classes], *raw = &d->column[classes + 1];
 	uint64_t low;
 	unsigned class;
@@ -262,7 +264,7 @@ static inline __attribute__((always_inline)) bool get_split(struct decode *d, en
 	if (c->at >= c->end || *c->at >= SPLIT_CLASSES)
 		return false;
 	class = *c->at++;
-	if (!bits_get(raw->data, (size_t)(raw->end - raw->data), &raw->position, split_width(class), &low))
+	if (!bits_get(raw->data ? raw->data : nothing, (size_t)(raw->end - raw->data), &raw->position, split_width(class), &low))
 		return false;
 	*v = hist_low(class, SPLIT_BITS) + low;
 	return true;
