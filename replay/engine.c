@@ -25,11 +25,11 @@ static const char *via(uint32_t v)
 
 static json_t *ring_document(const struct ring_facts *f)
 {
-	json_t *r = json_pack("{s:i, s:s, s:s, s:I, s:I, s:I, s:i, s:i, s:I, s:I, s:I, s:b}", "ring", (int)f->number, "recorded", via(f->via),
-			      "replayed", f->driver, "requests", (json_int_t)f->requests, "calls", (json_int_t)f->calls, "batches",
+	json_t *r = json_pack("{s:i, s:s, s:s, s:I, s:I, s:I, s:i, s:i, s:I, s:I, s:I, s:b, s:b}", "ring", (int)f->number, "recorded",
+			      via(f->via), "replayed", f->driver, "requests", (json_int_t)f->requests, "calls", (json_int_t)f->calls, "batches",
 			      (json_int_t)f->batches, "recorded_depth", (int)f->recorded_depth, "depth", (int)f->depth, "links",
 			      (json_int_t)f->links, "drains", (json_int_t)f->drains, "registered", (json_int_t)f->fixed, "sqpoll_recorded",
-			      f->sqpoll);
+			      f->sqpoll, "sqpoll", f->polled);
 
 	if (f->refused)
 		json_object_set_new(r, "refused", json_string(strerrorname_np(f->refused)));
@@ -45,7 +45,7 @@ static json_t *rings(const struct runtime *run, uint64_t *by_uring, uint64_t *by
 
 		if (!f->driver)
 			continue;
-		*(!strcmp(f->driver, "io_uring") ? by_uring : !strcmp(f->driver, "libaio") ? by_aio : by_threads) += f->requests;
+		*(!strcmp(f->driver, "io_uring") ? by_uring : !strcmp(f->driver, "libaio") ? by_aio : by_threads) += f->requests - f->names;
 		json_array_append_new(all, ring_document(f));
 	}
 	return all;
@@ -58,6 +58,17 @@ static json_t *as_traced(const struct runtime *run)
 	for (int i = 0; i < TRACE_CLASS_COUNT; i++)
 		if (run->methods.as_traced[i])
 			json_object_set_new(o, trace_class_names[i], integer(run->methods.as_traced[i]));
+	return o;
+}
+
+/* Requests of rings that were system calls of the ring's thread, by operation. */
+static json_t *as_calls(const struct runtime *run)
+{
+	json_t *o = json_object();
+
+	for (int i = 0; i < TRACE_OP_MAX; i++)
+		if (run->as_calls[i])
+			json_object_set_new(o, trace_ops[i].name, integer(run->as_calls[i]));
 	return o;
 }
 
@@ -81,8 +92,21 @@ json_t *engine_document(const struct runtime *run, const char *name)
 	uint64_t by_uring = 0, by_aio = 0, by_threads = 0;
 	json_t *all = rings(run, &by_uring, &by_aio, &by_threads);
 
-	return json_pack("{s:s, s:b, s:b, s:o, s:o, s:o}", "name", name, "direct", run->direct, "what_if", engine_is_what_if(run), "methods",
-			 methods(run, by_uring, by_aio, by_threads), "as_traced", as_traced(run), "rings", all);
+	return json_pack("{s:s, s:b, s:b, s:o, s:o, s:o, s:o}", "name", name, "direct", run->direct, "what_if", engine_is_what_if(run),
+			 "methods", methods(run, by_uring, by_aio, by_threads), "as_traced", as_traced(run), "as_calls", as_calls(run), "rings", all);
+}
+
+static void print_as_calls(const json_t *engine)
+{
+	const json_t *count;
+	const char *name, *between = "requests of rings as calls: ";
+
+	json_object_foreach(json_object_get(engine, "as_calls"), name, count) {
+		printf("%s%lld %s", between, json_integer_value(count), name);
+		between = ", ";
+	}
+	if (*between == ',')
+		printf("\n");
 }
 
 void engine_summary(const struct runtime *run, const json_t *document)
@@ -104,8 +128,9 @@ void engine_summary(const struct runtime *run, const json_t *document)
 		if (f->driver && f->requests)
 			printf("ring %u (%s): %llu requests by %s, at most %u under way (recorded: %u)%s\n", f->number, via(f->via),
 			       (unsigned long long)f->requests, f->driver, f->depth, f->recorded_depth,
-			       f->sqpoll ? "; recorded with SQPOLL, replayed without" : "");
+			       f->sqpoll && !f->polled ? "; recorded with SQPOLL, replayed without" : "");
 	}
+	print_as_calls(engine);
 }
 
 void engine_warn(const struct runtime *run)

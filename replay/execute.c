@@ -49,25 +49,35 @@ const char *lane_bytes(const struct lane *l, uint64_t offset, uint64_t length)
 	return l->run->pool + scattered(offset / STRETCH_BYTES, room - STRETCH_BYTES) + offset % STRETCH_BYTES;
 }
 
+struct open_how lane_open_how(const struct plan_args *a)
+{
+	return (struct open_how){.flags = a->flags | O_CLOEXEC, .mode = a->flags & (O_CREAT | (O_TMPFILE & ~O_DIRECTORY)) ? a->mode : 0,
+				 .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+}
+
+void lane_opened(struct lane *l, uint32_t slot, uint32_t path, int fd)
+{
+	if (slot == PLAN_NONE) {
+		/* It was expected to fail. */
+		CALL1(SYS_close, fd);
+		return;
+	}
+	l->run->slot_path[slot] = path;
+	atomic_store_explicit(&l->run->slot[slot], fd, memory_order_relaxed);
+}
+
 static int64_t open_slot(struct lane *l, uint32_t slot, const struct plan_args *a)
 {
-	struct open_how how = {.flags = a->flags | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+	struct open_how how = lane_open_how(a);
 	int64_t fd;
 	int tries = 0;
 
-	if (a->flags & (O_CREAT | (O_TMPFILE & ~O_DIRECTORY)))
-		how.mode = a->mode;
 	/* With ".." in a path, any rename on the machine makes the kernel's check of the root fail for now: openat2(2) says to try again. */
 	do
 		fd = CALL4(SYS_openat2, l->run->root_fd, text(l, a->path), &how, sizeof(how));
 	while (fd == -EAGAIN && ++tries < 1000);
-	if (fd >= 0 && slot != PLAN_NONE) {
-		l->run->slot_path[slot] = a->path;
-		atomic_store_explicit(&l->run->slot[slot], (int)fd, memory_order_relaxed);
-	} else if (fd >= 0) {
-		/* It was expected to fail. */
-		CALL1(SYS_close, fd);
-	}
+	if (fd >= 0)
+		lane_opened(l, slot, a->path, (int)fd);
 	return fd;
 }
 

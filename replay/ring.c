@@ -27,9 +27,15 @@ struct ring_step {
 	uint16_t bits;
 };
 
-bool ring_can(const struct plan_op *op)
+bool ring_moves_data(const struct plan_op *op)
 {
 	return replay_ops[op->op].method != METHOD_CALL && !(op->bits & PLAN_HIDDEN);
+}
+
+/* Goes to the driver; the others are calls of this thread. */
+static bool is_for_driver(const struct ring *r, const struct plan_op *op, const struct plan_args *a)
+{
+	return ring_moves_data(op) || (!(op->bits & PLAN_HIDDEN) && r->driver->can && r->driver->can(r, op, a));
 }
 
 /* ---- the order of handing in ----------------------------------------------------------------------------------------------- */
@@ -129,6 +135,9 @@ static bool chained(const struct ring *r, uint32_t i)
 
 static void note(struct ring *r, const struct ring_step *s)
 {
+	const struct plan_op *op = &r->lane->run->plan->op[s->op];
+
+	r->names |= !ring_moves_data(op) && !(op->bits & PLAN_HIDDEN);
 	r->facts.links += linked(s->bits);
 	r->facts.drains += !!(s->bits & TRACE_EV_DRAIN);
 	r->facts.fixed += !!(s->bits & (TRACE_EV_FIXED_FILE | TRACE_EV_FIXED_BUFFER));
@@ -241,7 +250,7 @@ static uint64_t most_parts(const struct ring *r)
 		const struct plan_op *op = &r->lane->run->plan->op[r->step[i].op];
 		uint64_t parts = args_of(r->lane, r->step[i].op)->arg;
 
-		if (ring_can(op) && parts > most)
+		if (ring_moves_data(op) && parts > most)
 			most = parts;
 	}
 	return most < IOV_MOST ? most : IOV_MOST;
@@ -422,13 +431,30 @@ static void work(struct ring *r, bool wait, uint64_t timeout_ns)
 
 static bool is_request(const struct ring *r, uint32_t i)
 {
-	return ring_can(&r->lane->run->plan->op[r->step[i].op]);
+	return is_for_driver(r, &r->lane->run->plan->op[r->step[i].op], args_of(r->lane, r->step[i].op));
 }
 
-/* Linked to the one before it, and not by the driver: that cannot link, or one of the two is a call. */
+/* What comes after it in a chain may use its descriptor, which is only known when it is complete. */
+static bool opens(const struct ring *r, uint32_t i)
+{
+	return trace_ops[r->lane->run->plan->op[r->step[i].op].op].class == TRACE_CLASS_OPEN;
+}
+
+/* Linked to the one before it, and not by the driver: that cannot link, or one of the two is a call or opens. */
 static bool linked_here(const struct ring *r, uint32_t i)
 {
-	return chained(r, i) && (!r->driver->links || one_by_one(r->lane) || !is_request(r, i) || !is_request(r, i - 1));
+	return chained(r, i) && (!r->driver->links || one_by_one(r->lane) || opens(r, i - 1) || !is_request(r, i) || !is_request(r, i - 1));
+}
+
+/*
+ * The one before it failed. From Linux 6.0 on the failure of what is no read, write or sync does not break a chain: which of the two it was on the
+ * recorded host, the recording tells.
+ */
+static bool is_cancelled(const struct ring *r, uint32_t i)
+{
+	const struct plan_op *op = r->lane->run->plan->op;
+
+	return r->chain_broken && linked_here(r, i) && (op[r->step[i].op].expect == ECANCELED || ring_moves_data(&op[r->step[i - 1].op]));
 }
 
 /* What the driver cannot do, or the compiler put in: a call of this thread. */
@@ -440,7 +466,10 @@ static void do_at_once(struct ring *r, struct ring_request *q)
 	q->begin_tick = tick_now();
 	result = r->lane->run->dry ? rehearsed(r->lane, q->op, q->args->length) : execute_by_engine(r->lane, q->op);
 	ring_taking(r);
-	r->facts.calls += !(q->op->bits & PLAN_HIDDEN);
+	if (!(q->op->bits & PLAN_HIDDEN)) {
+		r->facts.calls++;
+		r->as_calls[q->op->op]++;
+	}
 	take_result(r, q, result);
 	lane_publish(r->lane, r->done);
 }
@@ -451,20 +480,19 @@ static void hand_in(struct ring *r)
 	const struct plan *p = r->lane->run->plan;
 	struct ring_request *q, call;
 	uint32_t request;
-	bool cancelled = linked_here(r, r->next) && r->chain_broken;
+	bool cancelled = is_cancelled(r, r->next);
 
 	call = (struct ring_request){.op = &p->op[s->op], .args = args_of(r->lane, s->op), .sequence = s->sequence, .bits = s->bits, .place = r->next + 1,
 				     .late_ns = r->late_ns};
 	r->next++;
-	if (!chained(r, r->next - 1))
-		r->chain_broken = false;
+	r->chain_broken = cancelled;
 	if (cancelled) {
 		call.begin_tick = tick_now();
 		ring_taking(r);
 		take_result(r, &call, -ECANCELED);
 		return;
 	}
-	if (!ring_can(call.op)) {
+	if (!is_for_driver(r, call.op, call.args)) {
 		/* Those before it are under way by then. */
 		if (r->prepared_n)
 			work(r, false, 0);
@@ -479,6 +507,7 @@ static void hand_in(struct ring *r)
 	*q = call;
 	r->prepared[r->prepared_n++] = request;
 	r->facts.requests++;
+	r->facts.names += !ring_moves_data(call.op);
 	r->driver->prepare(r, request);
 }
 
@@ -647,6 +676,9 @@ void ring_end(struct lane *l)
 	r->driver->close(r);
 	r->facts.number = l->plan->ring;
 	r->facts.via = l->plan->via;
+	for (int i = 0; i < TRACE_OP_MAX; i++)
+		if (r->as_calls[i])
+			atomic_fetch_add(&l->run->as_calls[i], r->as_calls[i]);
 	l->bell_fd = -1;
 	if (r->bell_fd >= 0)
 		close(r->bell_fd);

@@ -47,6 +47,8 @@ struct ring {
 	uint64_t last_tick; /* something was handed in or completed */
 	uint64_t now_tick;  /* of the completions being taken */
 	bool chain_broken;
+	bool names; /* there are requests other than reads, writes and syncs */
+	uint32_t as_calls[TRACE_OP_MAX];
 	struct ring_facts facts;
 };
 
@@ -55,6 +57,8 @@ struct ring_driver {
 	bool links; /* it carries out chains of linked requests and drains; otherwise the ring waits for them */
 	/* 0, or -errno: cannot be used here. */
 	int (*open)(struct ring *r);
+	/* Requests other than reads, writes and syncs: can it carry out this one? NULL: none. What it cannot is a call of the ring's thread. */
+	bool (*can)(const struct ring *r, const struct plan_op *op, const struct plan_args *a);
 	void (*prepare)(struct ring *r, uint32_t request);
 	/*
 	 * Hands in what was prepared. wait: then sleeps until something is complete, the bell rings, or timeout_ns (UINT64_MAX: none) are over.
@@ -66,8 +70,8 @@ struct ring_driver {
 
 extern const struct ring_driver ring_uring, ring_aio, ring_threads;
 
-/* Can this driver-independent kind of request be handed to a ring at all? Others are calls of the ring's thread. */
-bool ring_can(const struct plan_op *op);
+/* A read, write or sync: what every driver can carry out. */
+bool ring_moves_data(const struct plan_op *op);
 /* For drivers: the descriptor that a request goes to. */
 int ring_descriptor(struct ring *r, const struct ring_request *q);
 /* For drivers: a request is complete. First ring_taking. */

@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 
 #include "replay/ring.h"
+#include "replay/ring_names.h"
 #include "replay/uring.h"
 
 #define BELL UINT64_MAX
@@ -14,25 +15,55 @@ struct uring {
 	struct io_uring ring;
 	bool listening; /* a poll of the bell is under way */
 	bool fixed;     /* buffers are registered */
+	struct io_uring_probe *known; /* what the kernel can do besides data and syncs; NULL: nothing */
+	struct open_how *how;         /* by request */
 };
+
+static void free_uring(struct uring *u)
+{
+	io_uring_free_probe(u->known);
+	free(u->how);
+	free(u);
+}
+
+/* With a kernel thread that polls, where the recording had one and this kernel gives us one. */
+static int make_ring(struct ring *r, struct uring *u)
+{
+	struct io_uring_params p = {.flags = IORING_SETUP_CLAMP}, polled = {.flags = IORING_SETUP_CLAMP | IORING_SETUP_SQPOLL};
+
+	r->facts.polled = r->facts.sqpoll && !io_uring_queue_init_params(r->room + 1, &u->ring, &polled);
+	return r->facts.polled ? 0 : io_uring_queue_init_params(r->room + 1, &u->ring, &p);
+}
 
 static int open_uring(struct ring *r)
 {
 	struct uring *u = calloc(1, sizeof(*u));
-	struct io_uring_params p = {.flags = IORING_SETUP_CLAMP};
-	int rc;
+	int rc = -ENOMEM;
 
-	if (!u)
-		return -ENOMEM;
-	rc = io_uring_queue_init_params(r->room + 1, &u->ring, &p);
+	if (u)
+		u->how = calloc(r->room, sizeof(*u->how));
+	if (u && u->how)
+		rc = make_ring(r, u);
 	if (rc) {
-		free(u);
+		if (u)
+			free_uring(u);
 		return rc;
 	}
 	r->own = u;
 	if (r->facts.fixed)
 		u->fixed = !io_uring_register_buffers(&u->ring, &(struct iovec){r->buffers, r->buffers_bytes}, 1);
+	/* A what-if's other descriptors of a file are made and closed by calls. */
+	if (r->names && !r->lane->run->what_if && ring_names_confined(r, &u->ring))
+		u->known = io_uring_get_probe_ring(&u->ring);
 	return 0;
+}
+
+static bool can_uring(const struct ring *r, const struct plan_op *op, const struct plan_args *a)
+{
+	const struct uring *u = r->own;
+	int request = u->known ? ring_names_request(r, op, a) : -1;
+
+	return request >= 0 && io_uring_opcode_supported(u->known, request);
 }
 
 static struct io_uring_sqe *entry(struct uring *u)
@@ -51,12 +82,14 @@ static void prepare_uring(struct ring *r, uint32_t request)
 	struct uring *u = r->own;
 	const struct ring_request *q = &r->request[request];
 	struct io_uring_sqe *e = entry(u);
-	int fd = ring_descriptor(r, q);
 
 	/* It would wait for the poll, too. */
 	if (q->bits & TRACE_EV_DRAIN && u->listening)
 		eventfd_write(r->bell_fd, 1);
-	uring_prepare(e, r->lane, q->op, q->args, q->iov, q->buffer, fd);
+	if (ring_moves_data(q->op))
+		uring_prepare(e, r->lane, q->op, q->args, q->iov, q->buffer, ring_descriptor(r, q));
+	else
+		ring_names_prepare(e, r, q, &u->how[request]);
 	if (u->fixed && q->bits & TRACE_EV_FIXED_BUFFER && e->opcode == IORING_OP_READ)
 		e->opcode = IORING_OP_READ_FIXED;
 	e->flags |= (unsigned char)((q->bits & TRACE_EV_LINK ? IOSQE_IO_LINK : 0) | (q->bits & TRACE_EV_HARDLINK ? IOSQE_IO_HARDLINK : 0) |
@@ -77,6 +110,13 @@ static void listen_to_bell(struct ring *r)
 	u->listening = true;
 }
 
+static void complete(struct ring *r, uint32_t request, int64_t result)
+{
+	const struct ring_request *q = &r->request[request];
+
+	ring_completed(r, request, ring_moves_data(q->op) ? result : ring_names_complete(r, q, result));
+}
+
 static void take(struct ring *r)
 {
 	struct uring *u = r->own;
@@ -93,7 +133,7 @@ static void take(struct ring *r)
 			eventfd_read(r->bell_fd, &count);
 			continue;
 		}
-		ring_completed(r, (uint32_t)cqe->user_data, cqe->res);
+		complete(r, (uint32_t)cqe->user_data, cqe->res);
 	}
 	io_uring_cq_advance(&u->ring, n);
 }
@@ -125,8 +165,8 @@ static void close_uring(struct ring *r)
 	struct uring *u = r->own;
 
 	io_uring_queue_exit(&u->ring);
-	free(u);
+	free_uring(u);
 }
 
 const struct ring_driver ring_uring = {
-	.name = "io_uring", .links = true, .open = open_uring, .prepare = prepare_uring, .work = work_uring, .close = close_uring};
+	.name = "io_uring", .links = true, .open = open_uring, .can = can_uring, .prepare = prepare_uring, .work = work_uring, .close = close_uring};

@@ -28,8 +28,9 @@ struct ring_facts { /* of a ring of the recording and its replay */
 	uint32_t number, via;
 	uint32_t recorded_depth, depth; /* most requests under way at a time, recorded and replayed */
 	uint64_t requests, calls;       /* done by the ring; by its thread as system calls */
+	uint64_t names;                 /* of the requests, those that are no reads, writes or syncs */
 	uint64_t batches, links, drains, fixed;
-	bool sqpoll; /* recorded with a polling kernel thread */
+	bool sqpoll, polled; /* recorded with a polling kernel thread; replayed with one */
 };
 
 struct mapped {
@@ -89,6 +90,7 @@ struct runtime {
 	bool temporal;          /* --order temporal */
 	bool rings;             /* there are lanes that are rings */
 	struct ring_facts *ring; /* by lane, when it has ended */
+	_Atomic uint64_t as_calls[TRACE_OP_MAX]; /* requests of rings that were system calls of the ring's thread */
 	double speed;
 	uint64_t gap_ns[TRACE_OP_MAX]; /* what of the recorded pause after an operation was the recorder */
 	uint64_t start_ns, start_tick;
@@ -108,6 +110,11 @@ int64_t execute(struct lane *l, const struct plan_op *op);
 int lane_descriptor(const struct lane *l, uint32_t slot);
 /* So many bytes to write there. */
 const char *lane_bytes(const struct lane *l, uint64_t offset, uint64_t length);
+/* How an open is done: confined to the root. */
+struct open_how;
+struct open_how lane_open_how(const struct plan_args *a);
+/* It was: the descriptor is the slot's from now on. */
+void lane_opened(struct lane *l, uint32_t slot, uint32_t path, int fd);
 /* The vector of a readv or writev: as many parts as recorded (1024 at most), of equal length, aligned for O_DIRECT where that is possible. */
 int lane_vector(struct iovec *iov, const struct plan_args *a, char *base);
 

@@ -175,6 +175,61 @@ static void linked(int fd)
 	want(3, "io_uring_enter fd=%d flags=0x1 length=3 arg=3 ring=1", ring.ring_fd);
 }
 
+static long ended(void)
+{
+	struct io_uring_cqe *cqe;
+	long result;
+
+	if (io_uring_wait_cqe(&ring, &cqe))
+		exit(1);
+	result = cqe->res;
+	io_uring_cqe_seen(&ring, cqe);
+	return result;
+}
+
+/* Prepared, not handed in. */
+#define LINKED(prepare) \
+	do { \
+		struct io_uring_sqe *sqe = io_uring_get_sqe(&ring); \
+		prepare; \
+		io_uring_sqe_set_flags(sqe, IOSQE_IO_LINK); \
+	} while (0)
+
+/*
+ * Chains of what is no read or write: all of one happens in its order; what comes after a failure is cancelled, but not by Linux 6.0 and newer; and one
+ * that waits for all before it.
+ */
+static void linked_names(int fd)
+{
+	struct io_uring_sqe *sqe;
+
+	if (!known[IORING_OP_MKDIRAT])
+		return;
+	LINKED(io_uring_prep_mkdirat(sqe, AT_FDCWD, "e", 0700));
+	LINKED(io_uring_prep_renameat(sqe, AT_FDCWD, "e", AT_FDCWD, "f", 0));
+	sqe = io_uring_get_sqe(&ring);
+	io_uring_prep_unlinkat(sqe, AT_FDCWD, "f", AT_REMOVEDIR);
+	if (io_uring_submit_and_wait(&ring, 3) != 3)
+		exit(1);
+	want(ended(), "mkdirat fd=AT_FDCWD path=\"%s/e\" mode=0700 via=uring ring=1 bits=link", dir);
+	want(ended(), "renameat2 fd=AT_FDCWD fd2=AT_FDCWD file=<%s/e> path=\"%s/e\" path2=\"%s/f\" via=uring ring=1 bits=link|batch", dir, dir, dir);
+	want(ended(), "unlinkat fd=AT_FDCWD file=<%s/e> path=\"%s/f\" flags=AT_REMOVEDIR via=uring ring=1 bits=batch", dir, dir);
+	want(3, "io_uring_enter fd=%d flags=0x1 length=3 arg=3 ring=1", ring.ring_fd);
+
+	LINKED(io_uring_prep_unlinkat(sqe, AT_FDCWD, "none", 0));
+	sqe = io_uring_get_sqe(&ring);
+	io_uring_prep_mkdirat(sqe, AT_FDCWD, "after", 0700);
+	if (io_uring_submit_and_wait(&ring, 2) != 2)
+		exit(1);
+	want(ended(), "unlinkat fd=AT_FDCWD path=\"%s/none\" via=uring ring=1 bits=link", dir);
+	want(ended(), "mkdirat fd=AT_FDCWD path=\"%s/after\" mode=0700 via=uring ring=1 bits=batch", dir);
+	want(2, "io_uring_enter fd=%d flags=0x1 length=2 arg=2 ring=1", ring.ring_fd);
+
+	bits = IOSQE_IO_DRAIN;
+	REQUEST(io_uring_prep_fallocate(sqe, fd, 1, 0, 4096), "fallocate fd=%d file=<%s/a> flags=0x1 offset=0 length=4096 via=uring ring=1 bits=drain", fd, dir);
+	bits = 0;
+}
+
 static void opens_and_names(void)
 {
 	struct open_how how = {.flags = O_RDONLY, .resolve = RESOLVE_NO_MAGICLINKS};
@@ -266,6 +321,7 @@ int main(int argc, char **argv)
 	reads_and_writes(fd);
 	registered(fd);
 	linked(fd);
+	linked_names(fd);
 	opens_and_names();
 	attributes(fd);
 	moves(fd);

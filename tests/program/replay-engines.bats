@@ -115,8 +115,10 @@ chains() {
 		[ "$(stat -c %s root/new)" = 4096 ]
 	done
 	good --engine traced
-	# Opens and closes are calls of the ring's thread. Each batch is one hand-in, and so is each single request.
-	jq -e '.engine.rings[0] | .replayed == "io_uring" and .depth == 4 and .requests == 14 and .calls == 2 and .batches == 7' run/run.json
+	# Each batch is one hand-in, and so is each single request; what comes after an open in a chain is handed in when it is complete.
+	jq -e '.engine.as_calls == {} and (.engine.rings[0] | .replayed == "io_uring" and .depth == 4 and .requests == 16 and .calls == 0 and .batches == 8)' run/run.json ||
+		{ jq -c .engine run/run.json; false; }
+	jq -e '.engine.methods | .all == 14 and .io_uring == 14' run/run.json
 	good --order temporal
 	jq -e '.engine.rings[0].depth == 1' run/run.json
 }
@@ -204,6 +206,48 @@ reads_taken_together() { # LEAST
 	for engine in traced psync uring; do
 		for _ in 1 2 3; do good --engine "$engine"; done
 	done
+}
+
+@test "names in requests of a ring stay in the root, whatever links say" {
+	echo outside >outside
+	chmod 0644 outside
+	build <<-EOF
+		thread 1 tid=10
+		file 1 ino=1 mode=0120777 nlink=1 path="/up" target="../../../../..$dir/outside"
+		file 2 ino=2 mode=0120777 nlink=1 path="/absolute" target="$dir"
+		1 1 openat path="/absolute/new" flags=O_RDWR|O_CREAT mode=0600 via=uring ring=1 = -ENOENT
+		2 1 openat path="/up" flags=O_RDWR|O_TRUNC via=uring ring=1 = -ENOENT
+		3 1 statx path="/up" arg=0x200 via=uring ring=1 = -ENOENT
+		4 1 statx path="/../../../../../..$dir/outside" arg=0x200 via=uring ring=1 = -ENOENT
+		5 1 unlinkat path="/absolute/outside" via=uring ring=1 = -ENOENT
+		6 1 renameat2 path="/absolute/outside" path2="/absolute/taken" via=uring ring=1 = -ENOENT
+		7 1 mkdirat path="/absolute/made" mode=0700 via=uring ring=1 = -ENOENT
+		8 1 linkat path="/absolute/outside" path2="/absolute/linked" via=uring ring=1 = -ENOENT
+		9 1 symlinkat path="x" path2="/absolute/symlink" via=uring ring=1 = -ENOENT
+		10 1 setxattr path="/up" path2="user.a" length=3 via=uring ring=1 = -ENOENT
+	EOF
+	ls -A >before
+	good
+	jq -e '.engine.rings[0] | .replayed == "io_uring" and .requests == 10 and .calls == 0' run/run.json || { jq -c .engine run/run.json; false; }
+	[ "$(cat outside)" = outside ]
+	[ -z "$(getfattr -d outside 2>/dev/null)" ]
+	diff <(grep -vE '^(root|run|before)$' before) <(ls -A | grep -vE '^(root|run|before)$')
+}
+
+@test "a ring that a kernel thread polled is replayed with one" {
+	build <<-'EOF'
+		thread 1 tid=10
+		file 1 ino=1 mode=0100644 size=100000 path="/a"
+		0.5 1 openat path="/a" file=1 flags=O_RDWR = 3
+		1.1+0.5 1 pread64 fd=3 file=1 offset=0 length=4096 via=uring ring=1 bits=sqpoll
+		1.2+0.5 1 pwrite64 fd=3 file=1 offset=4096 length=4096 via=uring ring=1 bits=link|sqpoll
+		1.3+0.5 1 fsync fd=3 file=1 via=uring ring=1 bits=sqpoll
+		1.4+0.5 1 statx path="/a" file=1 arg=0x200 via=uring ring=1 bits=sqpoll
+		1.5+0.5 1 close fd=3 file=1 via=uring ring=1 bits=sqpoll|drain
+	EOF
+	good
+	jq -e '.engine.rings[0] | .sqpoll_recorded and .sqpoll and .requests == 5 and .calls == 0' run/run.json || { jq -c .engine run/run.json; false; }
+	[[ $output != *"replayed without"* ]]
 }
 
 @test "where the kernel refuses rings, other means replay the requests, and say so" {
@@ -309,6 +353,13 @@ reads_taken_together() { # LEAST
 		for how in "traced" "psync" "uring" "mmap" "traced --direct"; do
 			good --engine $how
 		done
+		if [ $helper = iouring ]; then
+			good
+			# All others are requests of a ring.
+			jq -e '.engine.rings[0].replayed == "io_uring" and (.engine.as_calls | keys - ["ftruncate", "madvise", "recv_fd", "splice"] == [])
+				and .engine.as_calls.splice == 2 and .engine.rings[0].requests > 40' run/run.json || { jq -c .engine run/run.json; false; }
+			[[ $output == *"requests of rings as calls: "*"2 splice"* ]]
+		fi
 		# What is left out failed for its arguments alone: addresses and descriptors that do not exist.
 		want=$("$iorig" trace dump t.iotrace | grep -cE -e '= -EFAULT$|bits=path-unresolved|^[^ ]+ [0-9]+ mmap .* = -EBADF$')
 		[ "$(jq '.coverage.skipped | add' run/run.json)" -le "$want" ]
