@@ -1,13 +1,15 @@
 #!/usr/bin/env bats
-# Lanes against each other: the mail delivery of tests/helpers/maildir.c fifty times over, and runs of many lanes under ThreadSanitizer.
+# Lanes against each other: the mail delivery of tests/helpers/maildir.c fifty times over in every way, and runs of many lanes under ThreadSanitizer.
+# REPEAT: how often each combination (50).
 bats_require_minimum_version 1.5.0
 
 setup() {
 	cd "$BATS_TEST_DIRNAME/../.."
 	[ "$(id -u)" = 0 ] || skip "recording and mounting need root"
-	make -s bin/iorig build/helpers/maildir >/dev/null
+	make -s bin/iorig build/helpers/maildir build/helpers/iouring >/dev/null
 	iorig=${IORIG:-$PWD/bin/iorig}
 	maildir=$PWD/build/helpers/maildir
+	iouring=$PWD/build/helpers/iouring
 	cd "$BATS_TEST_TMPDIR"
 }
 
@@ -34,27 +36,53 @@ delivered() { # TRACE TIMING ORDER ENGINE: replays it, 2500 messages must be lef
 	[ "$(find disk/root -path '*/new/*' -type f | wc -l)" = 2500 ] || { echo "$*: $(find disk/root -path '*/new/*' | wc -l) messages"; return 1; }
 }
 
-@test "5000 messages by 1, 2, 4 and 10 threads: 2500 are left, no read is short; 50 replays over every order, timing and engine" {
-	local n=0 threads timing order engine
+record_deliveries() { # THREADS...: traces/THREADS
+	local threads
 	disk
 	mkdir traces
-	for threads in 1 2 4 10; do
+	for threads; do
 		mkdir disk/mail
 		"$iorig" capture -o "traces/$threads" -- "$maildir" disk/mail 5000 "$threads" >counts
 		[ "$(awk '{ sum += $2 } END { print sum }' counts)" -ge 40000 ]
 		rm -r disk/mail
 	done
-	while [ $n -lt 50 ]; do
-		for threads in 1 2 4 10; do
-			for timing in asap think schedule; do
-				for order in resource thread temporal; do
-					for engine in traced psync; do
-						[ $n -lt 50 ] || continue
-						[ $((RANDOM % 2)) = 0 ] || continue
-						delivered "traces/$threads" $timing $order $engine
-						n=$((n + 1))
-					done
-				done
+}
+
+every_order_and_lane_count() { # ENGINE
+	local n threads order
+	record_deliveries 1 2 4 10
+	for threads in 1 2 4 10; do
+		for order in resource thread temporal; do
+			for n in $(seq "${REPEAT:-50}"); do
+				delivered "traces/$threads" asap $order "$1"
+			done
+		done
+	done
+}
+
+@test "5000 messages, 2500 are left, no read is short: as traced, every order, 1, 2, 4 and 10 threads, 50 times each" {
+	every_order_and_lane_count traced
+}
+
+@test "the same with --engine psync" {
+	every_order_and_lane_count psync
+}
+
+@test "the same with --engine uring" {
+	every_order_and_lane_count uring
+}
+
+@test "the same with --engine mmap" {
+	every_order_and_lane_count mmap
+}
+
+@test "the same at the recorded pace, every engine and order" {
+	local timing order engine
+	record_deliveries 4
+	for timing in think schedule; do
+		for order in resource thread temporal; do
+			for engine in traced psync uring mmap; do
+				delivered traces/4 $timing $order $engine
 			done
 		done
 	done
@@ -95,10 +123,28 @@ race_free() { # TRACE OPTION...: under ThreadSanitizer
 			printf "%.6f+0.000001 %d pread64 fd=3 file=1 offset=0 length=4096 = 4096\n", 1.000003 + i / 1e5, i * 7 % 40 + 1
 			printf "%.6f+0.000001 %d close fd=3 file=1\n", 1.000006 + i / 1e5, i * 11 % 40 + 1 } }'
 	} | "$iorig" trace build - -o handles.iotrace
-	for trace in mail.iotrace shell.iotrace chain.iotrace handles.iotrace; do
+	# Two rings beside two threads, all in one file; opens and closes among the requests.
+	{
+		for i in 1 2 3 4; do echo "thread $i tid=$((100 + i)) pid=101"; done
+		echo 'file 1 mode=0100644 size=40960 path="/f"'
+		echo '0.5 1 openat path="/f" file=1 flags=O_RDWR = 3'
+		awk 'BEGIN { for (i = 0; i < 4000; i++) {
+			via = i % 4 == 1 ? " via=uring ring=1" : i % 4 == 2 ? " via=aio ring=1" : ""
+			printf "%.6f+0.00001 %d %s fd=3 file=1 offset=%d length=4096%s = 4096\n", 1 + i / 1e5, i % 4 + 1, i % 3 ? "pread64" : "pwrite64", i % 10 * 4096, via
+			if (i % 4 == 1) {
+				printf "%.6f+0.000001 2 openat path=\"/f\" file=1 via=uring ring=1 = 4\n", 1.000011 + i / 1e5
+				printf "%.6f+0.000001 2 close fd=4 file=1 via=uring ring=1\n", 1.000013 + i / 1e5
+			} } }'
+	} | "$iorig" trace build - -o rings.iotrace
+	mkdir requests
+	"$iorig" capture -o requests.iotrace -- "$iouring" requests >/dev/null
+	for trace in mail.iotrace shell.iotrace chain.iotrace handles.iotrace rings.iotrace requests.iotrace; do
 		race_free $trace
 		race_free $trace --order temporal
 		race_free $trace --timing think
 		race_free $trace --timing schedule --speed 10
+		race_free $trace --engine psync
+		race_free $trace --engine uring
+		race_free $trace --engine mmap
 	done
 }

@@ -334,14 +334,19 @@ reads_taken_together() { # LEAST
 	[[ $output != *"what if"* ]]
 }
 
-@test "the maildir workload is right under every engine" {
+@test "the maildir workload is right under every engine, order and lane count" {
 	need_recorder
-	mkdir w
-	"$iorig" capture -o t.iotrace -- "$helpers/maildir" w 300 4 >/dev/null
-	left=$(find w -type f | wc -l)
-	for how in "traced" "psync" "uring" "mmap" "traced --direct"; do
-		good --engine $how
-		[ "$(find root -path '*/new/*' -type f | wc -l)" = "$left" ]
+	for threads in 1 4; do
+		mkdir w
+		"$iorig" capture -o "$threads.iotrace" -- "$helpers/maildir" w 200 "$threads" >/dev/null
+		left=$(find w -type f | wc -l)
+		rm -r w
+		for how in "traced" "psync" "uring" "mmap" "traced --direct"; do
+			for order in resource thread temporal; do
+				TRACE=$threads.iotrace good --engine $how --order $order
+				[ "$(find root -path '*/new/*' -type f | wc -l)" = "$left" ]
+			done
+		done
 	done
 }
 
