@@ -186,6 +186,7 @@ json_t *run_document(const struct run_report *r)
 	json_object_set_new(d, "sync_ns", integer(r->sync_ns));
 	json_object_set_new(d, "compile_ns", integer(r->compile_ns));
 	json_object_set_new(d, "prepare_ns", integer(r->prepare_ns));
+	json_object_set_new(d, "start", json_pack("{s:s, s:b}", "made", r->start, "golden", r->golden));
 	json_object_set_new(d, "ops", integer(ops));
 	json_object_set_new(d, "bytes_read", integer(r->totals->bytes[TRACE_CLASS_READ] + r->totals->bytes[TRACE_CLASS_COPY]));
 	json_object_set_new(d, "bytes_written", integer(r->totals->bytes[TRACE_CLASS_WRITE]));

@@ -18,6 +18,8 @@ struct run_report {
 	const char *trace_file, *trace_sha256, *reason;
 	char started[32];
 	const char *timing, *order, *engine, *cache;
+	const char *start; /* how the starting state was made */
+	bool golden;       /* there is a golden copy, whose blocks the files share */
 	double speed, max_mismatch_percent, resident_ratio, ns_per_op, cpu_s;
 	uint64_t sync_ns, prepare_ns, compile_ns;
 	struct system_memory memory;

@@ -53,6 +53,13 @@ static int create_phase(void *context)
 	return state_create(&((struct session *)context)->state);
 }
 
+static int golden_phase(void *context)
+{
+	struct session *s = context;
+
+	return golden_keep(&s->golden, &s->plan, s->sha256, &s->run.stop);
+}
+
 static int reset_phase(void *context)
 {
 	return state_reset(&((struct session *)context)->state);
@@ -117,26 +124,84 @@ static int state_failed(struct session *s, int rc)
 	return fail(EXIT_FAILED, "--root %s: cannot enter the sandbox (chroot): %s", s->opt.root, strerror(-rc));
 }
 
-int session_prepare(struct session *s)
+/* A reset opens the one that there is; else one is begun, where the file system can share blocks. */
+static void open_golden(struct session *s, bool reset)
+{
+	int rc = reset ? golden_open(&s->golden, s->root_fd, s->opt.root, s->sha256, false) : -ENOENT;
+
+	if (rc)
+		rc = golden_open(&s->golden, s->root_fd, s->opt.root, s->sha256, true);
+	if (rc)
+		say("no golden copy beside --root %s: %s; a reset will write again what a replay changes", s->opt.root, strerror(-rc));
+}
+
+/* Of the state that is there now, where it is not there yet. */
+static void keep_golden(struct session *s)
+{
+	int rc;
+
+	if (s->golden.fd < 0 || s->golden.complete)
+		return;
+	rc = session_in_sandbox(s, golden_phase, "golden copy", 0, NULL);
+	if (rc && !stop_requested())
+		warn("no golden copy beside --root %s: %s", s->opt.root, strerror(-rc));
+}
+
+static struct state_need with_golden(const struct session *s, struct state_need need)
+{
+	struct state_need more = state_need_golden(&s->plan);
+
+	if (s->golden.fd < 0)
+		return need;
+	need.inodes += more.inodes;
+	if (__builtin_add_overflow(need.bytes, more.bytes, &need.bytes))
+		need.bytes = UINT64_MAX;
+	return need;
+}
+
+static int make_state(struct session *s)
 {
 	struct state_need need = state_need(&s->plan);
+	bool reset = s->opt.reset && !sandbox_is_empty(s->root_fd);
+	int rc = reset ? check_mark(s) : EXIT_DONE;
+
+	if (rc)
+		return rc;
+	if (s->opt.golden)
+		open_golden(s, reset);
+	rc = reset ? EXIT_DONE : check_room(s, with_golden(s, need));
+	if (rc)
+		return rc;
+	s->state.golden = s->golden.complete ? &s->golden : NULL;
+	/* Where it cannot be marked, it can be replayed but not reset. */
+	fsetxattr(s->root_fd, MARK, s->sha256, strlen(s->sha256), 0);
+	rc = session_in_sandbox(s, reset ? reset_phase : create_phase, reset ? "reset" : "prepare", need.bytes, &s->state.done);
+	if (rc)
+		return state_failed(s, rc);
+	keep_golden(s);
+	s->report.start = !reset ? "populated" : s->state.cloned ? "reflinked" : "undone";
+	s->report.golden = s->golden.complete;
+	return EXIT_DONE;
+}
+
+int session_prepare(struct session *s)
+{
 	uint64_t began = clock_now_ns();
 	int rc = check_descriptors(s);
 
 	if (rc)
 		return rc;
-
 	s->state = (struct state_work){.plan = &s->plan, .pool = s->run.pool, .pool_bytes = s->run.pool_bytes, .stop = &s->run.stop};
-	if (!s->opt.prepared) {
-		rc = s->opt.reset ? check_mark(s) : check_room(s, need);
-		if (rc)
-			return rc;
-		/* Where it cannot be marked, it can be replayed but not reset. */
-		fsetxattr(s->root_fd, MARK, s->sha256, strlen(s->sha256), 0);
-		rc = session_in_sandbox(s, s->opt.reset ? reset_phase : create_phase, s->opt.reset ? "reset" : "prepare", need.bytes, &s->state.done);
-		if (rc)
-			return state_failed(s, rc);
-	}
+	s->golden = (struct golden){.parent_fd = -1, .fd = -1};
+	s->report.start = "prepared";
+	if (s->opt.prepared)
+		s->report.golden = !golden_open(&s->golden, s->root_fd, s->opt.root, s->sha256, false);
+	else
+		rc = make_state(s);
+	/* Lanes are to have no descriptor of it. */
+	golden_close(&s->golden);
+	if (rc)
+		return rc;
 	rc = session_in_sandbox(s, verify_phase, "verify", 0, NULL);
 	if (rc)
 		return state_failed(s, rc);

@@ -33,6 +33,7 @@ static const struct option_row rows[] = {
 	{"prepare-only", 0, NULL, OPT_FLAG, &opt.prepare_only, "make and verify the starting state, replay nothing"},
 	{"prepared", 0, NULL, OPT_FLAG, &opt.prepared, "DIR holds the starting state already; verify it"},
 	{"reset", 0, NULL, OPT_FLAG, &opt.reset, "DIR is as an earlier replay of the trace left it: undo that first"},
+	{"golden", 0, NULL, OPT_FLAG, &opt.golden, "keep a copy beside DIR that --reset clones from (xfs, btrfs); its blocks are shared"},
 	{"max-mismatch", 0, "PERCENT", OPT_DOUBLE, &opt.max_mismatch, "more unexpected results make a failed run (default 0.1)"},
 	{"clean", 0, NULL, OPT_FLAG, &opt.clean, "remove everything from DIR in the end"},
 	{"output", 'o', "RUNDIR", OPT_STRING, &opt.out, "write run.json and run.hist there"},
@@ -79,6 +80,8 @@ static int check_options(struct session *s, int argc, int first)
 		return fail(EXIT_USAGE, "--prepare-only and --prepared exclude each other");
 	if (opt.reset && opt.prepared)
 		return fail(EXIT_USAGE, "--reset and --prepared exclude each other");
+	if (opt.golden && opt.prepared)
+		return fail(EXIT_USAGE, "--golden and --prepared exclude each other");
 	s->timing = (enum replay_timing)timing;
 	s->order = (enum order_mode)order;
 	s->engine = (enum replay_engine)engine;
@@ -193,6 +196,15 @@ static int clean_phase(void *context)
 {
 	(void)context;
 	return tree_remove();
+}
+
+static void clean(struct session *s)
+{
+	if (session_in_sandbox(s, clean_phase, "clean", 0, NULL))
+		warn("--root %s: not everything could be removed", opt.root);
+	if (!golden_open(&s->golden, s->root_fd, opt.root, s->sha256, false))
+		golden_remove(&s->golden);
+	golden_close(&s->golden);
 }
 
 static double cpu_seconds(void)
@@ -372,8 +384,8 @@ static int session_run(struct session *s)
 		rc = replay(s);
 	if (!rc)
 		rc = report(s);
-	if (opt.clean && session_in_sandbox(s, clean_phase, "clean", 0, NULL))
-		warn("--root %s: not everything could be removed", opt.root);
+	if (opt.clean)
+		clean(s);
 	return rc;
 }
 

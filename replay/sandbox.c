@@ -28,6 +28,13 @@ static bool is_empty(int fd, bool *failed)
 	return empty;
 }
 
+bool sandbox_is_empty(int fd)
+{
+	bool failed;
+
+	return is_empty(fd, &failed) && !failed;
+}
+
 enum sandbox_status sandbox_open(const char *directory, bool may_be_full, int *fd)
 {
 	_cleanup_close_ int dir = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

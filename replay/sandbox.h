@@ -12,6 +12,9 @@ enum sandbox_status { SANDBOX_OK, SANDBOX_MISSING, SANDBOX_IS_ROOT, SANDBOX_NOT_
 /* Opens DIR. *fd on SANDBOX_OK; else errno says more. may_be_full: an earlier run has prepared it. */
 enum sandbox_status sandbox_open(const char *directory, bool may_be_full, int *fd);
 
+/* Nothing but what mkfs makes is in it. */
+bool sandbox_is_empty(int fd);
+
 /* An ordinary user gets a user namespace in which chroot is allowed. Before any thread is made. 0 or -errno. */
 int sandbox_allow(void);
 

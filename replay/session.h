@@ -2,6 +2,7 @@
 #include "lib/sha256.h"
 #include "replay/cache.h"
 #include "replay/document.h"
+#include "replay/golden.h"
 #include "replay/run.h"
 #include "replay/sandbox.h"
 #include "replay/state.h"
@@ -11,7 +12,7 @@
 struct replay_options {
 	const char *root, *timing, *order, *engine, *cache, *out, *plan_cache;
 	double speed, max_mismatch;
-	bool plan_only, prepare_only, prepared, reset, clean, json, direct;
+	bool plan_only, prepare_only, prepared, reset, golden, clean, json, direct;
 };
 
 struct session {
@@ -24,6 +25,7 @@ struct session {
 	struct runtime run;
 	struct run_result result;
 	struct state_work state;
+	struct golden golden;
 	struct tree_result tree;
 	struct run_report report;
 	struct system_disks disks;

@@ -12,20 +12,34 @@
 #include <unistd.h>
 
 #include "lib/cleanup.h"
+#include "replay/golden.h"
 
 enum { THREADS_MAX = 16, TAKE_MAX = 64, THREAD_WORTH = 64, STACK_BYTES = 256 * 1024 };
+
+static void add_need(struct state_need *need, const struct plan *p, const struct plan_entry *e)
+{
+	need->inodes++;
+	if (__builtin_add_overflow(need->bytes, state_stored_bytes(p, e), &need->bytes))
+		need->bytes = UINT64_MAX;
+}
 
 struct state_need state_need(const struct plan *p)
 {
 	struct state_need need = {0};
 
-	for (uint32_t i = 0; i < p->start_n; i++) {
-		if (p->start[i].same_as != PLAN_NONE)
-			continue;
-		need.inodes++;
-		if (__builtin_add_overflow(need.bytes, state_stored_bytes(p, &p->start[i]), &need.bytes))
-			need.bytes = UINT64_MAX;
-	}
+	for (uint32_t i = 0; i < p->start_n; i++)
+		if (p->start[i].same_as == PLAN_NONE)
+			add_need(&need, p, &p->start[i]);
+	return need;
+}
+
+struct state_need state_need_golden(const struct plan *p)
+{
+	struct state_need need = {.inodes = 1};
+
+	for (uint32_t i = 0; i < p->start_n; i++)
+		if (golden_has(&p->start[i]))
+			add_need(&need, p, &p->start[i]);
 	return need;
 }
 
@@ -120,11 +134,14 @@ static int create_file(struct state_work *w, const struct plan_entry *e)
 {
 	const char *path = plan_text(w->plan, e->path);
 	_cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	int rc;
+	int rc = 0;
 
 	if (fd < 0)
 		return state_fail(w, path, "cannot create", -errno);
-	rc = state_fill(w, fd, e);
+	if (w->golden && golden_restore(w->golden, fd, w->plan, e))
+		w->cloned++;
+	else
+		rc = state_fill(w, fd, e);
 	if (rc == -EINTR)
 		return rc;
 	if (rc)

@@ -17,6 +17,8 @@ struct state_error {
 };
 
 struct state_need state_need(const struct plan *plan);
+/* Of it, what a golden copy of the files that the replay changes will take when the replay has overwritten them (replay/golden.h). */
+struct state_need state_need_golden(const struct plan *plan);
 
 /*
  * All of these run in the sandbox (replay/sandbox.h). pool: incompressible bytes to fill files with. done: bytes so far, for progress.
@@ -29,6 +31,8 @@ struct state_work {
 	_Atomic uint64_t done;
 	const _Atomic _Bool *stop;
 	bool only_missing;     /* what is there is right */
+	const struct golden *golden; /* files to clone in place of filling them, NULL */
+	_Atomic uint64_t cloned; /* so many files were */
 	_Atomic uint32_t next; /* entry, for the threads that share the work */
 	_Atomic int failed;    /* the first failure, whose thread fills in error */
 	struct state_error error;

@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "replay/golden.h"
 #include "replay/state.h"
 
 struct reset {
@@ -92,6 +94,30 @@ static int sweep(struct reset *r, int fd, size_t length)
 	return rc;
 }
 
+/* What is to be made again must fit, before anything is written. What is cloned takes no room. */
+static int check_room(struct state_work *w)
+{
+	const struct plan *p = w->plan;
+	struct statvfs fs;
+	struct stat st;
+	uint64_t bytes = 0, inodes = 0;
+
+	if (statvfs("/", &fs))
+		return state_fail(w, "/", "cannot tell the free space of", -errno);
+	for (uint32_t i = 0; i < p->start_n; i++) {
+		const struct plan_entry *e = &p->start[i];
+
+		if (e->same_as != PLAN_NONE || !lstat(plan_text(p, e->path), &st))
+			continue;
+		inodes++;
+		if ((!w->golden || !golden_has(e)) && __builtin_add_overflow(bytes, state_stored_bytes(p, e), &bytes))
+			bytes = UINT64_MAX;
+	}
+	if (bytes / fs.f_frsize <= fs.f_bavail && (!fs.f_files || inodes <= fs.f_favail))
+		return 0;
+	return state_fail(w, "/", "too little room to undo a replay in", -ENOSPC);
+}
+
 int state_reset(struct state_work *w)
 {
 	const struct plan *p = w->plan;
@@ -107,6 +133,8 @@ int state_reset(struct state_work *w)
 		texts = p->strings;
 		qsort(r->by_path, p->start_n, sizeof(*r->by_path), compare);
 		rc = sweep(r, open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC), 0);
+		if (!rc)
+			rc = check_room(w);
 	}
 	if (r)
 		free(r->by_path);
