@@ -18,6 +18,7 @@
 enum { DESCRIPTORS_OWN = 64 }; /* beside the recorded ones */
 
 #define MARK "user.iorig.trace" /* of the root: the SHA-256 of the trace whose starting state was made in it */
+#define MADE "user.iorig.made"  /* and how, for the run that finds it prepared */
 
 int session_interrupted(void)
 {
@@ -159,6 +160,29 @@ static struct state_need with_golden(const struct session *s, struct state_need 
 	return need;
 }
 
+static const char *const ways[] = {"populated", "undone", "reflinked"};
+
+static void note_way(struct session *s, const char *way)
+{
+	s->report.start = way;
+	s->report.golden = s->golden.complete;
+	fsetxattr(s->root_fd, MADE, way, strlen(way), 0);
+}
+
+/* An earlier call made the state. */
+static void find_way(struct session *s)
+{
+	char text[16] = "";
+
+	s->report.start = "prepared";
+	s->report.golden = !golden_open(&s->golden, s->root_fd, s->opt.root, s->sha256, false);
+	if (fgetxattr(s->root_fd, MADE, text, sizeof(text) - 1) < 0)
+		return;
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
+		if (!strcmp(text, ways[i]))
+			s->report.start = ways[i];
+}
+
 static int make_state(struct session *s)
 {
 	struct state_need need = state_need(&s->plan);
@@ -179,8 +203,7 @@ static int make_state(struct session *s)
 	if (rc)
 		return state_failed(s, rc);
 	keep_golden(s);
-	s->report.start = !reset ? "populated" : s->state.cloned ? "reflinked" : "undone";
-	s->report.golden = s->golden.complete;
+	note_way(s, ways[!reset ? 0 : s->state.cloned ? 2 : 1]);
 	return EXIT_DONE;
 }
 
@@ -193,9 +216,8 @@ int session_prepare(struct session *s)
 		return rc;
 	s->state = (struct state_work){.plan = &s->plan, .pool = s->run.pool, .pool_bytes = s->run.pool_bytes, .stop = &s->run.stop};
 	s->golden = (struct golden){.parent_fd = -1, .fd = -1};
-	s->report.start = "prepared";
 	if (s->opt.prepared)
-		s->report.golden = !golden_open(&s->golden, s->root_fd, s->opt.root, s->sha256, false);
+		find_way(s);
 	else
 		rc = make_state(s);
 	/* Lanes are to have no descriptor of it. */

@@ -19,6 +19,7 @@
 #include "profiles/stage.h"
 #include "sweeps/fio.h"
 #include "sweeps/folder.h"
+#include "sweeps/passes.h"
 #include "sweeps/plan.h"
 #include "sweeps/watch.h"
 
@@ -35,6 +36,7 @@ struct attempt {
 	struct stage *stage;
 	json_t *report; /* apply.json */
 	char *why;
+	json_t *passes; /* of several: what the journal says of them */
 	const char *ev; /* how it ended, NULL: well so far */
 };
 
@@ -153,12 +155,14 @@ static void explain_replay(struct attempt *a, const char *title, struct proc_res
 		why_set(&a->why, 0, "%s: %s", title, reason ? reason : strncmp(words, "iorig: ", 7) ? words : words + 7);
 }
 
+/* phase: --prepare-only, --reset (the same of a state that was replayed) or --prepared. */
 static int replay(struct attempt *a, const char *phase, const char *out, double timeout_s)
 {
 	const struct sweep *sweep = &a->s->sweep;
+	bool reset = !strcmp(phase, "--reset");
 	_cleanup_free_ char *root = NULL;
 	char limit[32];
-	const char *argv[24] = {proc_self(), "replay", sweep->trace, "--root", NULL, phase, "--timing", sweep->replay.timing, "--order",
+	const char *argv[28] = {proc_self(), "replay", sweep->trace, "--root", NULL, phase, "--timing", sweep->replay.timing, "--order",
 				sweep->replay.order, "--cache", sweep->replay.cache, "--engine", sweep->replay.engine};
 	size_t n = 14;
 	struct proc_result got;
@@ -174,6 +178,10 @@ static int replay(struct attempt *a, const char *phase, const char *out, double 
 	}
 	if (sweep->replay.direct)
 		argv[n++] = "--direct";
+	if (reset)
+		argv[n++] = "--prepare-only";
+	if (sweep->replay.golden && !out)
+		argv[n++] = "--golden";
 	if (out) {
 		argv[n++] = "-o";
 		argv[n++] = out;
@@ -189,7 +197,7 @@ static int replay(struct attempt *a, const char *phase, const char *out, double 
 	}
 	keep_words(a, phase, &got);
 	if (got.status) {
-		explain_replay(a, out ? "the replay" : "preparing the starting state", &got, timeout_s);
+		explain_replay(a, out ? "the replay" : reset ? "resetting the starting state" : "preparing the starting state", &got, timeout_s);
 		rc = over(a, "failed", NULL);
 	}
 	proc_release(&got);
@@ -229,6 +237,39 @@ static int measure(struct attempt *a)
 	if (!rc)
 		rc = replay(a, "--prepared", a->folder, a->timeout_s);
 	return rc;
+}
+
+/* Once more on the same file system, which the replay before it has used. */
+static int measure_again(struct attempt *a)
+{
+	int rc = replay(a, "--reset", NULL, a->timeout_s);
+
+	if (!rc)
+		rc = journal(a, "reset", NULL);
+	return rc ? rc : measure(a);
+}
+
+static int passes_failed(struct attempt *a, int rc)
+{
+	if (!a->why)
+		why_set(&a->why, rc, "cannot keep the passes in '%s'", a->folder);
+	return over(a, "failed", NULL);
+}
+
+static int measure_passes(struct attempt *a)
+{
+	const struct sweep *sweep = &a->s->sweep;
+	int64_t n = a->number == ATTEMPT_WARMUP ? 1 : sweep->replay.passes;
+	int rc = measure(a), kept = 0;
+
+	for (int64_t pass = 1; pass <= n && n > 1 && !rc && !kept; pass++) {
+		kept = passes_keep(a->folder, pass);
+		if (!kept && pass < n)
+			rc = measure_again(a);
+	}
+	if (n > 1 && !rc && !kept)
+		kept = passes_choose(a->folder, n, !strcmp(sweep->primary, "elapsed_plus_sync_s"), &a->passes, &a->why);
+	return rc ? rc : kept ? passes_failed(a, kept) : 0;
 }
 
 /* ---- fio -------------------------------------------------------------------------------------------------------------------------- */
@@ -296,7 +337,7 @@ static int steps(struct attempt *a)
 	if (!rc)
 		rc = prepare(a);
 	if (!rc)
-		rc = measure(a);
+		rc = measure_passes(a);
 	if (!rc)
 		rc = verify_again(a);
 	if (!rc && with_fio && stop_count() < 2)
@@ -310,6 +351,7 @@ static int finish(struct attempt *a, struct attempt_result *result)
 	_cleanup_json_ json_t *doc = json_read(path, "iorig.run/1", &why);
 	int64_t elapsed_ns = json_int(doc, "elapsed_ns", -1);
 	char sha256[SHA256_HEX];
+	json_t *facts;
 
 	if (!doc || elapsed_ns < 0 || sha256_file(path, sha256)) {
 		why_set(&a->why, 0, "the replay left no good run document: %s", why ? why : "elapsed_ns is missing");
@@ -317,7 +359,10 @@ static int finish(struct attempt *a, struct attempt_result *result)
 	}
 	result->elapsed_s = (double)elapsed_ns / 1e9;
 	result->ev = "done";
-	return journal(a, "done", json_pack("{sI ss}", "elapsed_ns", (json_int_t)elapsed_ns, "run_sha256", sha256));
+	facts = json_pack("{sI ss}", "elapsed_ns", (json_int_t)elapsed_ns, "run_sha256", sha256);
+	if (a->passes)
+		json_object_update(facts, a->passes);
+	return journal(a, "done", facts);
 }
 
 struct attempt_result attempt_run(struct session *s, const json_t *run, int64_t number, double timeout_s)
@@ -362,6 +407,7 @@ struct attempt_result attempt_run(struct session *s, const json_t *run, int64_t 
 		rmdir(a.folder);
 	}
 	json_decref(a.report);
+	json_decref(a.passes);
 	free(a.why);
 	return result;
 }

@@ -31,6 +31,8 @@ static const struct key keys[] = {
 	{"replay.engine", 's', 0, 0, "traced psync uring mmap"},
 	{"replay.direct", 'b', 0, 0, NULL},
 	{"replay.max_mismatch_percent", 'n', 0, 100, NULL},
+	{"replay.passes", 'i', 1, 99, NULL},
+	{"replay.golden", 'b', 0, 0, NULL},
 	{"replay.timeout_s", 'n', 1, 1e7, NULL},
 	{"box", 'o', 0, 0, NULL},
 	{"box.disks", 'A', 0, 0, NULL},
@@ -242,6 +244,8 @@ static int read_replay(struct sweep *s, char **why)
 		.cache = json_text(replay, "cache", "cold"),
 		.engine = json_text(replay, "engine", "traced"),
 		.direct = json_flag(replay, "direct", false),
+		.passes = json_int(replay, "passes", 1),
+		.golden = json_flag(replay, "golden", false),
 		.max_mismatch_percent = json_number(replay, "max_mismatch_percent", -1),
 		.timeout_s = json_number(replay, "timeout_s", 0),
 	};

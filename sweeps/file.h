@@ -28,6 +28,8 @@ struct sweep {
 	struct sweep_replay {
 		const char *timing, *order, *cache, *engine; /* borrowed; never NULL */
 		bool direct;
+		bool golden;                        /* what is reset is cloned where blocks can be shared */
+		int64_t passes;                     /* replays of a run, with a reset in between */
 		double max_mismatch_percent;        /* < 0: the replayer's own limit */
 		double timeout_s;                   /* 0: from the runs so far */
 	} replay;

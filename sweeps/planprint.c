@@ -70,7 +70,7 @@ int plan_estimate(const struct sweep *sweep, const json_t *plan, struct plan_est
 	rc = ask_about_trace(sweep, e, why);
 	if (rc)
 		return rc;
-	e->run_s = SETUP_S + (e->trace_s > 0 ? e->trace_s : 0);
+	e->run_s = SETUP_S + (e->trace_s > 0 ? e->trace_s : 0) * (double)sweep->replay.passes;
 	json_array_foreach((json_t *)runs, i, run) {
 		e->total_s += e->run_s + fio_s * (double)(json_array_size(json_object_get(run, "fio")) +
 							   json_array_size(json_object_get(run, "raw")));

@@ -79,7 +79,7 @@ made() {
 		sums >start
 		inode=$(stat -c %i disk/root/d/read)
 		replays --prepared
-		[ "$(made)" = "prepared ${want#* }" ]
+		[ "$(made)" = "populated ${want#* }" ]
 		for again in 1 2 3; do
 			sums >left
 			! diff -q start left
@@ -88,6 +88,7 @@ made() {
 			diff start now
 			[ "$(stat -c %i disk/root/d/read)" = "$inode" ]
 			replays --prepared
+			[ "$(made)" = "$want" ]
 		done
 		replays --reset --golden
 		[ "$(made)" = "$want" ]

@@ -216,6 +216,31 @@ $t/d/disks/disk0.img" ]
 	[ "$(machine)" = "$before" ]
 }
 
+@test "several passes of a run: the file system is made once, the middle one counts" {
+	need_root
+	sweep s.json '.replay = {"passes": 3, "golden": true} | .matrix = {"block.scheduler": ["none"]} | .base.profile = "xfs-one" | .box.disks[0].loop_gib = 0.5'
+	run -0 --separate-stderr "$iorig" sweep run "$t/s.json" --out "$t/d"
+	runs=$(jq '.runs | length' "$t/d/plan.json")
+	[ "$(jq -r .ev "$t/d/runs.ndjson" | sort | uniq -c | tr -s ' \n' ' ')" = \
+		" $runs applied $runs armed 1 complete $runs done 1 plan $runs prepared $((2 * runs)) reset $((3 * runs)) running 1 start " ]
+	for seq in $(seq "$runs"); do
+		folder=$t/d/runs/000$seq
+		middle=$(jq -s 'sort_by(.elapsed_ns)[1].elapsed_ns' "$folder"/pass-[123].json)
+		[ "$(jq .elapsed_ns "$folder/run.json")" = "$middle" ]
+		jq -se --argjson seq "$seq" --argjson middle "$middle" '.[] | select(.ev == "done" and .seq == $seq) | .elapsed_ns == $middle
+			and (.passes_ns | length) == 3 and .passes_ns[.pass - 1] == $middle' "$t/d/runs.ndjson"
+		pass=$(jq --argjson seq "$seq" 'select(.ev == "done" and .seq == $seq).pass' "$t/d/runs.ndjson")
+		cmp "$folder/run.hist" "$folder/pass-$pass.hist"
+		# This trace only makes files: there is nothing to clone, and what was made is removed.
+		[ "$(jq -r '.start | "\(.made) \(.golden)"' "$folder"/pass-?.json | xargs)" = "populated true undone true undone true" ]
+		[ "$(grep -c '^== --reset: status 0' "$folder/log.txt")" = 2 ]
+	done
+	run -0 "$iorig" report "$t/d"
+	sweep s.json '.replay = {"passes": 0}'
+	run -1 --separate-stderr "$iorig" sweep plan "$t/s.json"
+	[[ $stderr == *"replay.passes"* ]]
+}
+
 @test "what is not in force is not-applied, what the replay gets wrong is failed, never a number; exit 3" {
 	need_root
 	before=$(machine)
