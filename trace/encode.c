@@ -257,11 +257,12 @@ static int64_t look_up_shape(struct encode *e, const struct trace_event *v, unsi
 static inline int64_t shape_of(struct encode *e, const struct trace_event *v, unsigned fields)
 {
 	uint32_t number = e->last_shape[v->op];
-	const struct predict_shape *last = &e->predict.shape[number];
+	const struct predict_shape *last;
 	uint64_t differs;
 
 	if (number >= e->predict.shapes)
 		return look_up_shape(e, v, fields);
+	last = &e->predict.shape[number];
 	differs = (last->flags ^ (fields & TRACE_F_FLAGS ? v->flags : 0)) | (last->arg ^ (fields & TRACE_F_ARG ? v->arg : 0)) |
 		  (last->mode ^ (fields & TRACE_F_MODE ? v->mode : 0)) | (last->ring ^ v->ring) | (uint64_t)(last->bits ^ v->bits) |
 		  (uint64_t)(last->op ^ v->op) | (uint64_t)(last->via ^ v->via);
