@@ -46,7 +46,7 @@ static inline bool encode_full(const struct encode *e)
 }
 /* What is pending, before compression: never less than what it will take in the file. */
 size_t encode_pending_bytes(const struct encode *e);
-/* Sets the frame's counts, sizes and payload hash; the payload is borrowed until the next call. 0 or -errno. */
+/* level: of zstd; 0: by how much happened. Sets the frame's counts, sizes and payload hash; the payload is borrowed until the next call. 0 or -errno. */
 int encode_finish(struct encode *e, int level, struct trace_frame *frame, const uint8_t **payload);
 
 /* Packs columns that are not the encoder's own (the index frame). */

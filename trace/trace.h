@@ -234,7 +234,7 @@ struct trace_writer;
 enum rewrite_role { REWRITE_PATH, REWRITE_NAME, REWRITE_XATTR, REWRITE_ROLES };
 
 struct trace_writer_options {
-	int level;             /* zstd level, 0 = 1 */
+	int level;             /* zstd level, 0: 1, and 3 for blocks of few events a second */
 	/* 0 = none. A writer that reached it returns -EFBIG, also from close, but the file is whole and within the limit. */
 	uint64_t max_bytes;
 	/* With it no string reaches the file as it was given: trace/rewrite.h, trace/anonymous.h. NULL: as they are given. */

@@ -176,7 +176,7 @@ struct trace_writer *trace_writer_open(const char *path, const json_t *header, c
 
 	if (!w)
 		return NULL;
-	w->level = options && options->level ? options->level : 1;
+	w->level = options ? options->level : 0;
 	w->max_bytes = options ? options->max_bytes : 0;
 	w->until_look = LOOK_EVERY;
 	w->fd = -1;
@@ -526,7 +526,7 @@ static int write_end(struct trace_writer *w, const json_t *trailer)
 	if (text)
 		w->index[TRACE_COL_TRAILER] = (struct encode_column){(uint8_t *)text, (uint8_t *)text + strlen(text), 0};
 	memcpy(end.magic, TRACE_END_MAGIC, sizeof(end.magic));
-	rc = encode_pack(&w->encode, w->level, w->index, &frame, &payload);
+	rc = encode_pack(&w->encode, w->level ? w->level : 1, w->index, &frame, &payload);
 	if (!rc)
 		rc = append_frame(w, &frame, payload);
 	if (!rc)
