@@ -12,6 +12,7 @@
 #include "capture/elsewhere.h"
 #include "capture/header.h"
 #include "capture/pages.h"
+#include "capture/rings.h"
 #include "lib/clock.h"
 
 /* What an event needs rarely stays out of the functions that every event goes through, with the room and registers that it takes. */
@@ -30,8 +31,8 @@ int drain_init(struct drain *d, struct trace_writer *writer, struct recorder *re
 	d->writer = writer;
 	d->recorder = recorder;
 	d->start_ns = d->accounted_ns = start_ns;
-	d->cpu = calloc((size_t)recorder->cpus, sizeof(*d->cpu));
-	rc = d->cpu ? 0 : -ENOMEM;
+	d->counted = calloc((size_t)recorder_counted(recorder), sizeof(*d->counted));
+	rc = d->counted ? 0 : -ENOMEM;
 	rc = rc ? rc : files_init(&d->files, writer);
 	rc = rc ? rc : names_init(&d->names, writer, &d->files);
 	rc = rc ? rc : places_init(&d->places);
@@ -50,7 +51,7 @@ int drain_init(struct drain *d, struct trace_writer *writer, struct recorder *re
 
 void drain_release(struct drain *d)
 {
-	free(d->cpu);
+	free(d->counted);
 	free(d->named);
 	free(d->known);
 	free(d->elsewhere);
@@ -78,9 +79,9 @@ int drain_renew(struct drain *d, struct trace_writer *writer, uint64_t start_ns)
 		drain_release(&next);
 		return rc;
 	}
-	free(next.cpu);
-	next.cpu = d->cpu;
-	d->cpu = NULL;
+	free(next.counted);
+	next.counted = d->counted;
+	d->counted = NULL;
 	/* Places point to their namespaces. */
 	mountinfo_release(&next.mounts);
 	spaces_release(&next.spaces);
@@ -450,7 +451,7 @@ static void on_task(struct drain *d, const struct rec_task *t)
 void drain_record(const struct rec_head *record, uint32_t bytes, uint32_t cpu, void *data)
 {
 	struct drain *d = data;
-	struct drain_cpu *c = &d->cpu[cpu];
+	struct drain_counted *c = &d->counted[rings_numbered_apart(record) ? (uint32_t)d->recorder->cpus + cpu : cpu];
 
 	if ((record->type == REC_TASK || record->type == REC_WAKE || record->type == REC_FILE) && selftest_note(&d->test, record))
 		return;
@@ -500,8 +501,8 @@ void drain_account(struct drain *d, uint64_t now_ns)
 {
 	uint64_t skipped = recorder_skipped(d->recorder), other = d->async.unknown, early = d->async.early;
 
-	for (int cpu = 0; cpu < d->recorder->cpus; cpu++) {
-		const volatile struct counters *c = &d->recorder->counters[cpu];
+	for (int i = 0; i < recorder_counted(d->recorder); i++) {
+		const volatile struct counters *c = &d->recorder->counters[i];
 
 		other += c->compat + c->tasks_dropped + c->requests_unknown + c->wakes_dropped + c->faults_unresolved;
 		early += c->requests_early;
@@ -528,11 +529,12 @@ void drain_finish(struct drain *d, uint64_t now_ns)
 	struct totals t;
 
 	async_finish(d, now_ns);
-	for (int cpu = 0; cpu < d->recorder->cpus; cpu++) {
-		const volatile struct counters *c = &d->recorder->counters[cpu];
-		struct drain_cpu *at = &d->cpu[cpu];
+	for (int i = 0; i < recorder_counted(d->recorder); i++) {
+		const volatile struct counters *c = &d->recorder->counters[i];
+		struct drain_counted *at = &d->counted[i];
+		uint32_t cpu = (uint32_t)(i % d->recorder->cpus);
 
-		lose(d, (uint32_t)c->events - at->next_seq, at->last_ns ? at->last_ns : d->start_ns, now_ns, TRACE_LOSS_RING_FULL, (uint32_t)cpu);
+		lose(d, (uint32_t)c->events - at->next_seq, at->last_ns ? at->last_ns : d->start_ns, now_ns, TRACE_LOSS_RING_FULL, cpu);
 		at->next_seq = (uint32_t)c->events;
 	}
 	/* What the kernel says it wrote has come out of the rings, and what it saw has gone one of three ways. */

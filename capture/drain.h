@@ -39,10 +39,10 @@ struct drain {
 	size_t known_room;
 	struct name **named; /* by file id: the name under which it was announced last */
 	size_t named_room;
-	struct drain_cpu {
+	struct drain_counted {
 		uint32_t next_seq;
 		uint64_t last_ns;
-	} *cpu;
+	} *counted; /* as the kernel side's counters: recorder_counted of them */
 	bool wakes_known_only; /* a wake-up of a thread that has done nothing yet is not written: it may be none that is recorded */
 	uint32_t root_pid; /* the command that is recorded; its end is the recording's. 0: none */
 	bool root_ended;

@@ -245,8 +245,8 @@ json_t *header_make(const struct config *config, const char *const command[], ui
 void totals_read(const struct recorder *r, struct totals *t)
 {
 	memset(t, 0, sizeof(*t));
-	for (int cpu = 0; cpu < r->cpus; cpu++) {
-		const volatile struct counters *c = &r->counters[cpu];
+	for (int i = 0; i < recorder_counted(r); i++) {
+		const volatile struct counters *c = &r->counters[i];
 
 		for (int class = 0; class < CLASS_MAX; class++) {
 			const volatile struct class_counters *k = &c->class[class];

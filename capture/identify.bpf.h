@@ -191,6 +191,13 @@ static __always_inline struct counters *my_counters(void)
 	return bpf_map_lookup_elem(&counters, &cpu);
 }
 
+static __always_inline struct counters *counters_of_ends(void)
+{
+	__u32 index = cfg.cpus + bpf_get_smp_processor_id();
+
+	return bpf_map_lookup_elem(&counters, &index);
+}
+
 static __always_inline struct class_counters *class_of(struct counters *c, __u32 class)
 {
 	struct class_counters *k = &c->class[class & (CLASS_MAX - 1)];

@@ -142,6 +142,7 @@ struct config {
 	__u32 test_pid;	  /* its self-test: what it is told about files counts for nobody else */
 	__u32 slot_mask;  /* entries of the slots map - 1 */
 	__u32 small_mask; /* records that a ring of small ones has - 1 */
+	__u32 cpus;	  /* possible processors */
 	__u32 pid_max;
 	__u32 filters;	  /* enum filter_kind: all of them must hold, any entry of one is enough */
 	__u32 comm_count, uid_count, cgroup_count, dev_count, hidden_count;
@@ -168,7 +169,10 @@ struct class_counters { /* what was seen is either emitted, filtered or dropped 
 	__u64 seen, emitted, filtered, dropped;
 };
 
-/* One a CPU, read by the drainer through a mapping. What is written at every call is in a cache line or two. */
+/*
+ * Read by the drainer through a mapping. What is written at every call is in a cache line or two. Each CPU has one, and after those of all CPUs
+ * another one, for the ends of io_uring's requests: before 5.19 they come in interrupts, also between two instructions of a program that counts a call.
+ */
 struct counters {
 	__u64 events; /* sequence numbers handed out: one for every event that was tried to be written */
 	__u64 small_written; /* records that were put into the ring of small ones; see capture/plain.bpf.h */

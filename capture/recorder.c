@@ -290,6 +290,7 @@ static void fit_machine(struct recorder *r, struct config *config)
 	config->pid_max = r->pid_max;
 	config->self_pid = (uint32_t)getpid();
 	config->small_mask = ring_small_count(r->ring_bytes) - 1;
+	config->cpus = (uint32_t)r->cpus;
 	config->slot_mask = power_of_two(r->pid_max, 1u << 17) - 1;
 	calls_configure(config);
 	btrfs_configure(config);
@@ -324,7 +325,7 @@ int recorder_open(struct recorder *r, struct config *config, uint64_t ring_bytes
 	rodata = bpf_object__find_map_by_name(r->object, ".rodata.config");
 	if (!rodata || bpf_map__set_initial_value(rodata, config, sizeof(*config)) ||
 	    set_size(r->object, "rings", (uint32_t)r->cpus) || set_size(r->object, "small_rings", (uint32_t)r->cpus) ||
-	    set_small_rings(r) || set_size(r->object, "counters", (uint32_t)r->cpus) ||
+	    set_small_rings(r) || set_size(r->object, "counters", (uint32_t)recorder_counted(r)) ||
 	    set_size(r->object, "slots", config->slot_mask + 1) ||
 	    set_size(r->object, "tracked", tracked_pages(r, config)))
 		return because(why, -EINVAL, "the built-in BPF program does not fit this program");
@@ -342,7 +343,7 @@ int recorder_open(struct recorder *r, struct config *config, uint64_t ring_bytes
 	rc = show_rings(r);
 	if (rc)
 		return because(why, rc, "cannot use the rings: %s", strerror(-rc));
-	r->counters_bytes = whole_pages((size_t)r->cpus * sizeof(struct counters));
+	r->counters_bytes = whole_pages((size_t)recorder_counted(r) * sizeof(struct counters));
 	r->counters = map_memory(r->object, "counters", r->counters_bytes);
 	r->tracked_bytes = (size_t)tracked_pages(r, config) * TRACKED_PAGE;
 	r->tracked = map_memory(r->object, "tracked", r->tracked_bytes);

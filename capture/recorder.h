@@ -44,12 +44,18 @@ struct recorder {
 	struct recorder_ring *ring; /* one a possible processor; those that were never on have none */
 	unsigned char *on;	    /* recorder_cover's: which of them work */
 	uint64_t ring_bytes;
-	volatile struct counters *counters; /* one a CPU */
+	volatile struct counters *counters; /* recorder_counted of them */
 	size_t counters_bytes;
 	volatile uint8_t *tracked; /* one a process id */
 	size_t tracked_bytes;
 	uint32_t pid_max;
 };
+
+/* How many struct counters there are: see there. */
+static inline int recorder_counted(const struct recorder *r)
+{
+	return 2 * r->cpus;
+}
 
 /* From a kernel's type information (NULL: none). */
 struct btf;

@@ -56,19 +56,24 @@ static bool advance_any(const struct recorder_ring *ring, struct rings_cursor *a
 	return true;
 }
 
-static bool is_event(const struct rec_head *record)
+bool rings_numbered_apart(const struct rec_head *record)
 {
-	return record->type != REC_FILE && record->type != REC_TASK && record->type != REC_WAKE;
+	return record->type == REC_ASYNC && ((const struct rec_async *)record)->kind == ASYNC_URING;
 }
 
-/* Of a CPU's two next records, does the small one come first? Events are numbered; what has no number was told by its time, definitions before their use. */
+static bool is_numbered(const struct rec_head *record)
+{
+	return record->type != REC_FILE && record->type != REC_TASK && record->type != REC_WAKE && !rings_numbered_apart(record);
+}
+
+/* Of a CPU's two next records, does the small one come first? Calls are numbered; what is not was told by its time, definitions before their use. */
 static bool small_first(const struct rings_cursor *at)
 {
 	const struct rec_head *small = &at->small->head;
 
 	if (!at->any)
 		return true;
-	return is_event(at->any) ? (int32_t)(small->seq - at->any->seq) < 0 : small->end_ns < at->any->end_ns;
+	return is_numbered(at->any) ? (int32_t)(small->seq - at->any->seq) < 0 : small->end_ns < at->any->end_ns;
 }
 
 /* Puts the CPU's next record into its cursor. False: the record is being written at this moment. */

@@ -35,6 +35,8 @@ int rings_init(struct rings *rings, struct recorder *recorder);
  */
 uint64_t rings_drain(struct rings *rings, uint64_t until_ns, void (*take)(const struct rec_head *record, uint32_t bytes, uint32_t cpu, void *data),
 		     void *data);
+/* The end of a request of io_uring: its number is of the second row of counters, see struct counters. */
+bool rings_numbered_apart(const struct rec_head *record);
 /* How full the memory of the fullest CPU is, 0 to 1. */
 double rings_fill(const struct rings *rings);
 void rings_release(struct rings *rings);

@@ -302,7 +302,7 @@ static __always_inline bool identify_request(struct rec_async *a, __u32 form, st
 
 static __always_inline int uring_end(struct rec_async *a, __s64 result)
 {
-	struct counters *counters = my_counters();
+	struct counters *counters = counters_of_ends();
 	__u32 form;
 
 	if (!counters)
@@ -327,7 +327,7 @@ static __always_inline int early(struct io_kiocb *request)
 {
 	__u32 opcode = LOAD(request, opcode), form = cfg.request[opcode & (REQUEST_MAX - 1)];
 	struct task_struct *task = CURRENT();
-	struct counters *counters = my_counters();
+	struct counters *counters = counters_of_ends();
 	struct rec_id id = {};
 
 	if (counters && opcode < REQUEST_MAX && (form == REQUEST_FD || form == REQUEST_VECTOR) && selected(task, LOAD(task, tgid)) &&

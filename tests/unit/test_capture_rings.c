@@ -20,7 +20,7 @@
 struct fixture {
 	struct recorder recorder;
 	struct recorder_ring ring[CPUS];
-	struct counters counters[CPUS];
+	struct counters counters[2 * CPUS];
 	unsigned long consumer[CPUS], producer[CPUS];
 	_Alignas(8) char data[CPUS][BYTES];
 	struct rec_small small[CPUS][SMALL];
@@ -60,6 +60,17 @@ static uint32_t *put(struct fixture *f, int cpu, uint8_t type, uint32_t seq, uin
 	return head;
 }
 
+/* The end of a request, which an interrupt may have told in the middle of anything. */
+static void put_end(struct fixture *f, int cpu, uint32_t seq, uint64_t end_ns)
+{
+	uint32_t *head = (uint32_t *)(f->data[cpu] + f->producer[cpu]);
+	struct rec_async *a = (struct rec_async *)(head + 2);
+
+	*head = sizeof(*a);
+	*a = (struct rec_async){.head = {.type = REC_ASYNC, .seq = seq, .end_ns = end_ns}, .kind = ASYNC_URING};
+	f->producer[cpu] += 8 + sizeof(*a);
+}
+
 static void put_small(struct fixture *f, int cpu, uint32_t seq, uint64_t end_ns)
 {
 	struct rec_small *s = &f->small[cpu][f->counters[cpu].small_written++ % SMALL];
@@ -73,7 +84,7 @@ static void note(const struct rec_head *record, uint32_t bytes, uint32_t cpu, vo
 	struct fixture *f = data;
 	size_t n = strlen(f->seen);
 
-	assert_int_equal(bytes, sizeof(struct rec_event));
+	assert_int_equal(bytes, record->type == REC_ASYNC ? sizeof(struct rec_async) : sizeof(struct rec_event));
 	if (record->type == REC_EVENT && ((const struct rec_event *)record)->nr == 17) {
 		const struct rec_event *e = (const struct rec_event *)record;
 
@@ -82,7 +93,7 @@ static void note(const struct rec_head *record, uint32_t bytes, uint32_t cpu, vo
 		assert_int_equal(e->arg[2], 5);
 		assert_int_equal(e->tid, 7);
 	}
-	snprintf(f->seen + n, sizeof(f->seen) - n, record->type == REC_FILE ? "%cf " : "%c%u ", 'a' + (int)cpu, record->seq);
+	snprintf(f->seen + n, sizeof(f->seen) - n, record->type == REC_FILE ? "%cf " : rings_numbered_apart(record) ? "%cend%u " : "%c%u ", 'a' + (int)cpu, record->seq);
 }
 
 static const char *drain(struct fixture *f, uint64_t until_ns)
@@ -107,6 +118,20 @@ static void by_number_on_a_processor_by_time_between_them(void **state)
 	assert_string_equal(drain(f, 25), "a0 b0 af a1 a2 ");
 	assert_string_equal(drain(f, 25), "");
 	assert_string_equal(drain(f, 100), "b1 b2 ");
+	release(f);
+}
+
+static void ends_of_requests_have_numbers_of_their_own(void **state)
+{
+	struct fixture *f = make();
+
+	(void)state;
+	put_small(f, 0, 7, 10);
+	put_end(f, 0, 0, 15);
+	put_small(f, 0, 8, 20);
+	put_end(f, 0, 1, 25);
+	put(f, 0, REC_EVENT, 9, 30);
+	assert_string_equal(drain(f, 100), "a7 aend0 a8 aend1 a9 ");
 	release(f);
 }
 
@@ -169,7 +194,7 @@ static void a_record_under_way(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(by_number_on_a_processor_by_time_between_them), cmocka_unit_test(numbers_begin_again),
+	const struct CMUnitTest tests[] = {cmocka_unit_test(by_number_on_a_processor_by_time_between_them), cmocka_unit_test(ends_of_requests_have_numbers_of_their_own), cmocka_unit_test(numbers_begin_again),
 					   cmocka_unit_test(a_full_ring), cmocka_unit_test(a_record_under_way)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
