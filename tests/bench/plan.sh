@@ -12,7 +12,7 @@ cd "$(dirname "$0")/../.."
 work=$(mktemp -d "${TMPDIR:-/var/tmp}/iorig-bench.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 make -s build/helpers/longtrace
-gcc -O2 -o "$work/loop" tests/bench/plain_loop.c
+gcc -O2 -D_GNU_SOURCE -o "$work/loop" tests/bench/plain_loop.c
 build/helpers/longtrace "$EVENTS" "$THREADS" "$FILES" | bin/iorig trace build - -o "$work/t.iotrace"
 
 cpu_of() { # COMMAND...: its user and system time in ms
