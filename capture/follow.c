@@ -71,13 +71,9 @@ static struct name *step(struct follow *f, const char *component, size_t n)
 	return name_of_done(f);
 }
 
-/* Goes from the root through all of f->rest, looking at everything on the way. The directory that it ends in, NULL: no such place. */
-static struct name *walk(struct follow *f)
+/* Goes from there through all of f->rest, looking at everything on the way. The directory that it ends in, NULL: no such place. */
+static struct name *walk(struct follow *f, struct name *name)
 {
-	struct name *name;
-
-	f->length = f->floor;
-	name = name_of_done(f);
 	for (char *rest = f->rest;;) {
 		size_t n;
 
@@ -100,21 +96,51 @@ static struct name *walk(struct follow *f)
 	}
 }
 
-/* Goes to the directory that text[n] leads to; our own are remembered. NULL: no such place. */
+static struct names_way *way_of(struct names *names, const char *text, size_t n)
+{
+	return &names->way[XXH3_64bits(text, n) % NAMES_WAYS];
+}
+
+/* Stands in the directory that text[n] led to, which is what that way is about. NULL: it is about something else, or not true any more. */
+static struct name *remembered(struct follow *f, const struct names_way *way, const char *text, size_t n)
+{
+	if (way->epoch != f->names->epoch || way->length != n || memcmp(way->text, text, n) != 0)
+		return NULL;
+	f->length = way->directory->length;
+	memcpy(f->done, way->directory->text, f->length);
+	return way->directory;
+}
+
+/* Of text[n], which ends with '/', what leads to the directory before the last. */
+static size_t parent_bytes(const char *text, size_t n)
+{
+	while (n && text[n - 1] == '/')
+		n--;
+	while (n && text[n - 1] != '/')
+		n--;
+	return n;
+}
+
+/* Goes to the directory that text[n] leads to; our own are remembered, and what is below one begins there. NULL: no such place. */
 static struct name *go_to(struct follow *f, const char *text, size_t n)
 {
-	struct names_way *way = &f->names->way[XXH3_64bits(text, n) % NAMES_WAYS];
-	struct name *name;
+	struct names_way *way = way_of(f->names, text, n);
+	struct name *name = f->view ? NULL : remembered(f, way, text, n);
+	size_t known;
 	char *copy;
 
-	if (!f->view && way->epoch == f->names->epoch && way->length == n && !memcmp(way->text, text, n)) {
-		f->length = way->directory->length;
-		memcpy(f->done, way->directory->text, f->length);
-		return way->directory;
+	if (name)
+		return name;
+	known = f->view ? 0 : parent_bytes(text, n);
+	name = known ? remembered(f, way_of(f->names, text, known), text, known) : NULL;
+	if (!name) {
+		known = 0;
+		f->length = f->floor;
+		name = name_of_done(f);
 	}
-	memcpy(f->rest, text, n);
-	f->rest[n] = 0;
-	name = walk(f);
+	memcpy(f->rest, text + known, n - known);
+	f->rest[n - known] = 0;
+	name = walk(f, name);
 	copy = name && !f->view ? realloc(way->text, n + 1) : NULL;
 	if (copy) {
 		memcpy(copy, text, n);

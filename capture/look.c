@@ -124,7 +124,8 @@ void names_look(struct names *names, struct name *name)
 {
 	char buffer[SPACES_PATH];
 
-	look_from(names, name, AT_FDCWD, spaces_where(names->spaces, name->text, buffer), false);
+	if (!name->looked)
+		look_from(names, name, AT_FDCWD, spaces_where(names->spaces, name->text, buffer), false);
 }
 
 void names_look_moved(struct names *names, struct name *name, const struct name *now)
