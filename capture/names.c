@@ -2,7 +2,6 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 #include "capture/names.h"
 
@@ -102,9 +101,14 @@ static int grow(struct names *names)
 	return 0;
 }
 
+void names_fetch(const struct names *names, uint32_t hash)
+{
+	__builtin_prefetch(&names->slot[hash & (names->room - 1)]);
+}
+
 struct name *names_get(struct names *names, const char *text, size_t length)
 {
-	uint32_t hash = (uint32_t)XXH3_64bits(text, length);
+	uint32_t hash = trace_text_hash(text, length);
 	struct names_slot *slot = find(names, text, length, hash);
 	struct name *name = slot->name;
 

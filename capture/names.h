@@ -62,6 +62,8 @@ struct names_view {
 int names_init(struct names *names, struct trace_writer *writer, struct files *files);
 /* The name of that canonical text; made when it is new. NULL: out of memory. */
 struct name *names_get(struct names *names, const char *text, size_t length);
+/* A name whose text has that hash (trace_text_hash) is about to be asked for: the memory is asked for it meanwhile. */
+void names_fetch(const struct names *names, uint32_t hash);
 /*
  * Follows an absolute path as the kernel would: '.', '..', links on the way and, if follow, at the end. Tells the trace about every directory and
  * link on the way. NULL: no such place (too many links, too long).

@@ -47,6 +47,7 @@ static bool path_of(struct drain *d, struct drained *e, const struct rec_place *
 	char *whole = d->text[1];
 	size_t n = 0;
 	struct known_path *known;
+	uint32_t hash;
 
 	*string = 0;
 	*name = NULL;
@@ -72,7 +73,9 @@ static bool path_of(struct drain *d, struct drained *e, const struct rec_place *
 	}
 	memcpy(whole + n, text, length);
 	n += length;
-	*string = trace_writer_string(d->writer, whole, n);
+	hash = trace_text_hash(whole, n);
+	names_fetch(&d->names, hash);
+	*string = trace_writer_string_hashed(d->writer, whole, n, hash);
 	known = known_path(d, *string);
 	if (!known || (e->event.bits & (TRACE_EV_PATH_UNRESOLVED | TRACE_EV_PATH_TRUNCATED)))
 		return true;

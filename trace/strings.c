@@ -4,6 +4,8 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "trace/trace.h"
+
 enum { CHUNK_BYTES = 1 << 20 };
 
 void strings_release(struct strings *s)
@@ -41,11 +43,6 @@ static char *keep(struct strings *s, const char *text, size_t n)
 	return to;
 }
 
-static uint32_t hash_of(const char *text, size_t n)
-{
-	return (uint32_t)XXH3_64bits(text, n);
-}
-
 uint32_t strings_append(struct strings *s, const char *text, size_t n)
 {
 	const char *kept;
@@ -64,6 +61,11 @@ uint32_t strings_append(struct strings *s, const char *text, size_t n)
 		return 0;
 	s->entry[++s->n] = (struct string_entry){kept, (uint32_t)n};
 	return s->n;
+}
+
+uint32_t trace_text_hash(const char *text, size_t n)
+{
+	return (uint32_t)XXH3_64bits(text, n);
 }
 
 static int rehash(struct strings *s)
@@ -105,12 +107,16 @@ static struct string_slot *find_slot(const struct strings *s, const char *text, 
 
 uint32_t strings_find(const struct strings *s, const char *text, size_t n)
 {
-	return s->slots ? find_slot(s, text, n, hash_of(text, n))->id : 0;
+	return s->slots ? find_slot(s, text, n, trace_text_hash(text, n))->id : 0;
 }
 
 uint32_t strings_intern(struct strings *s, const char *text, size_t n, int *added)
 {
-	uint32_t hash = hash_of(text, n);
+	return strings_intern_hashed(s, text, n, trace_text_hash(text, n), added);
+}
+
+uint32_t strings_intern_hashed(struct strings *s, const char *text, size_t n, uint32_t hash, int *added)
+{
 	struct string_slot *slot;
 
 	*added = 0;

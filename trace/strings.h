@@ -24,7 +24,8 @@ struct strings {
 void strings_release(struct strings *s);
 /* The next id without looking for an equal one; 0: no memory. */
 uint32_t strings_append(struct strings *s, const char *text, size_t n);
-/* The id of that text; *added tells whether it is new. 0: no memory. */
+/* The id of that text; *added tells whether it is new. 0: no memory. hash: its trace_text_hash. */
+uint32_t strings_intern_hashed(struct strings *s, const char *text, size_t n, uint32_t hash, int *added);
 uint32_t strings_intern(struct strings *s, const char *text, size_t n, int *added);
 /* The id of that text, 0 when there is none. For tables that strings_intern filled. */
 uint32_t strings_find(const struct strings *s, const char *text, size_t n);

@@ -245,6 +245,9 @@ struct trace_writer_options {
 /* header: any JSON object with facts of the recording (docs/iorig-trace.5 names the keys); schema and version are added. Borrowed. */
 struct trace_writer *trace_writer_open(const char *path, const json_t *header, const struct trace_writer_options *options);
 uint32_t trace_writer_string(struct trace_writer *w, const char *text, size_t n);
+/* The same, for who has a use of his own for the hash of the text. */
+uint32_t trace_text_hash(const char *text, size_t n);
+uint32_t trace_writer_string_hashed(struct trace_writer *w, const char *text, size_t n, uint32_t hash);
 uint32_t trace_writer_file(struct trace_writer *w, const struct trace_file *file);
 uint32_t trace_writer_thread(struct trace_writer *w, const struct trace_thread *thread);
 int trace_writer_fd(struct trace_writer *w, const struct trace_fd *fd);

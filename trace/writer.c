@@ -286,9 +286,8 @@ static int stick(struct trace_writer *w, int rc)
 }
 
 /* Into the file. */
-static uint32_t put_string(void *to, const char *text, size_t n)
+static uint32_t put_hashed(struct trace_writer *w, const char *text, size_t n, uint32_t hash)
 {
-	struct trace_writer *w = to;
 	uint32_t id;
 	int added;
 
@@ -298,7 +297,7 @@ static uint32_t put_string(void *to, const char *text, size_t n)
 		stick(w, -ENAMETOOLONG);
 		return 0;
 	}
-	id = strings_intern(&w->strings, text, n, &added);
+	id = strings_intern_hashed(&w->strings, text, n, hash, &added);
 	/* One that was there has been looked at before. */
 	if (added && memchr(text, 0, n)) {
 		stick(w, -EINVAL);
@@ -311,16 +310,26 @@ static uint32_t put_string(void *to, const char *text, size_t n)
 	return id;
 }
 
+static uint32_t put_string(void *to, const char *text, size_t n)
+{
+	return put_hashed(to, text, n, trace_text_hash(text, n));
+}
+
 uint32_t trace_writer_string(struct trace_writer *w, const char *text, size_t n)
+{
+	return trace_writer_string_hashed(w, text, n, trace_text_hash(text, n));
+}
+
+uint32_t trace_writer_string_hashed(struct trace_writer *w, const char *text, size_t n, uint32_t hash)
 {
 	uint32_t id;
 	int added;
 
 	if (!w->rewrite)
-		return put_string(w, text, n);
+		return put_hashed(w, text, n, hash);
 	if (w->error || !n)
 		return 0;
-	id = n > TRACE_STRING_MAX || memchr(text, 0, n) ? 0 : strings_intern(&w->given, text, n, &added);
+	id = n > TRACE_STRING_MAX || memchr(text, 0, n) ? 0 : strings_intern_hashed(&w->given, text, n, hash, &added);
 	if (!id)
 		stick(w, n > TRACE_STRING_MAX ? -ENAMETOOLONG : memchr(text, 0, n) ? -EINVAL : -ENOMEM);
 	return id;
