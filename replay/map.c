@@ -1,12 +1,32 @@
 #include "replay/map.h"
 
 #include <string.h>
+#include <sys/mman.h>
 
 #include "lib/log.h"
 
 static void out_of_memory(void)
 {
 	exit(fail(EXIT_FAILED, "out of memory while compiling the trace"));
+}
+
+void huge_pages(void *items, size_t bytes)
+{
+	uintptr_t from = ((uintptr_t)items + HUGE_BYTES - 1) & ~(uintptr_t)(HUGE_BYTES - 1);
+	uintptr_t to = ((uintptr_t)items + bytes) & ~(uintptr_t)(HUGE_BYTES - 1);
+
+	if (from < to)
+		madvise((void *)from, to - from, MADV_HUGEPAGE);
+}
+
+void *huge_alloc(size_t bytes)
+{
+	void *p = aligned_alloc(HUGE_BYTES, bytes);
+
+	if (!p)
+		out_of_memory();
+	huge_pages(p, bytes);
+	return p;
 }
 
 static void rehash(struct map *m)
@@ -17,6 +37,7 @@ static void rehash(struct map *m)
 	m->slot = malloc((size_t)m->room * sizeof(*m->slot));
 	if (!m->slot)
 		out_of_memory();
+	huge_pages(m->slot, (size_t)m->room * sizeof(*m->slot));
 	memset(m->slot, 0xff, (size_t)m->room * sizeof(*m->slot));
 	for (uint32_t i = 0; i < old.room; i++) {
 		uint32_t at = (uint32_t)map_hash(old.slot[i].key) & (m->room - 1);
@@ -61,6 +82,7 @@ void *grow_now(void *items, size_t *room, size_t need, size_t item_bytes)
 	items = reallocarray(items, want, item_bytes);
 	if (!items)
 		out_of_memory();
+	huge_pages(items, want * item_bytes);
 	memset((char *)items + old * item_bytes, 0, (want - old) * item_bytes);
 	*room = want;
 	return items;

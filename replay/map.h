@@ -40,6 +40,14 @@ static inline uint32_t *map_get(const struct map *m, uint64_t key)
 uint32_t *map_put(struct map *m, uint64_t key);
 void map_release(struct map *m);
 
+/*
+ * Tables of a large trace are walked from everywhere: with small pages each look into one would be two, the first of them for where it
+ * lies. huge_pages asks for large ones where the items, not written yet, fill such pages; huge_alloc's bytes are a multiple of one.
+ */
+enum { HUGE_BYTES = 2 << 20 };
+void huge_pages(void *items, size_t bytes);
+void *huge_alloc(size_t bytes);
+
 void *grow_now(void *items, size_t *room, size_t need, size_t item_bytes);
 
 /* realloc for arrays that must grow: doubles *room until it holds `need` items, fills new ones with zero. */

@@ -3,6 +3,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "replay/slab.h"
+
 enum {
 	RING = 1024, /* ends of the newest operations of a lane */
 	AFTERS = 16, /* wake-ups of a lane that does nothing to files */
@@ -13,22 +15,48 @@ struct access {
 	uint64_t end_ns;
 };
 
-/* The newest access of each lane, by lane. Nearly always there is one: it needs no memory of its own. */
+/*
+ * The newest access of each lane. Nearly always there is one: it needs no memory of its own. Files that all threads use have long lists, too
+ * many of them for the caches: where the access of one of the first lanes stands is known without a look there.
+ */
 struct accesses {
-	struct access one;
-	struct access *many; /* NULL: n is 0 or 1 and `one` is it */
-	uint32_t n, room : 31;
-	uint32_t dense : 1; /* of the lanes 0 to n - 1 */
+	union {
+		struct access one;
+		uint64_t live; /* bit set of the lanes, when there is memory and it is not sorted */
+	};
+	struct access *many; /* by lane; NULL: n is 0 or 1 and `one` is it */
+	uint32_t n;	     /* when it is sorted: items, by their lanes; the place is not the lane */
+	uint32_t room : 31, sorted : 1;
 };
+
+enum { LANES_BY_PLACE = 64 };
 
 struct resource {
 	struct accesses writes, reads;
 };
 _Static_assert(sizeof(struct resource) == 64, "a resource is laid out for the cache");
 
+/* The place of the first access at place `from` or later; UINT32_MAX: there is none. */
+static inline uint32_t next_place(const struct accesses *list, uint32_t from)
+{
+	uint64_t left;
+
+	if (!list->many || list->sorted)
+		return from < list->n ? from : UINT32_MAX;
+	left = from < LANES_BY_PLACE ? list->live >> from : 0;
+	return left ? from + (uint32_t)__builtin_ctzll(left) : UINT32_MAX;
+}
+
 static inline struct access *items(struct accesses *list)
 {
 	return list->many ? list->many : &list->one;
+}
+
+static inline void remove_all(struct accesses *list)
+{
+	list->n = list->sorted = 0;
+	if (list->many)
+		list->live = 0;
 }
 
 struct after {
@@ -55,6 +83,7 @@ struct order {
 	enum order_mode mode;
 	struct resource *resource;
 	size_t resources, resources_room;
+	struct slab slab; /* of their lists */
 	struct lane *lane;
 	size_t lanes;
 	struct touch *touch;
@@ -83,10 +112,7 @@ void order_free(struct order *o)
 {
 	if (!o)
 		return;
-	for (size_t i = 0; i < o->resources && o->resource; i++) {
-		free(o->resource[i].writes.many);
-		free(o->resource[i].reads.many);
-	}
+	slab_release(&o->slab);
 	for (size_t i = 0; i < o->lanes; i++) {
 		free(o->lane[i].end_ns);
 		free(o->lane[i].after);
@@ -219,7 +245,7 @@ void order_write(struct order *o, uint32_t *resource)
 
 static void peek(struct order *o, struct accesses *list)
 {
-	for (uint32_t i = 0; i < list->n; i++)
+	for (uint32_t i = 0; (i = next_place(list, i)) != UINT32_MAX; i++)
 		after_access(o, &items(list)[i], true);
 }
 
@@ -327,13 +353,24 @@ void order_drop(struct order *o)
 static void settle(struct order *o, struct accesses *list, bool remove, bool strict)
 {
 	struct access *item = items(list);
+	uint64_t live = 0;
 	uint32_t kept = 0;
 
+	if (list->many && !list->sorted) {
+		for (uint64_t left = list->live; left; left &= left - 1) {
+			uint32_t lane = (uint32_t)__builtin_ctzll(left);
+
+			if (!after_access(o, &item[lane], strict) || !remove)
+				live |= left & -left;
+		}
+		list->live = live;
+		return;
+	}
 	for (uint32_t i = 0; i < list->n; i++)
 		if (!after_access(o, &item[i], strict) || !remove)
 			item[kept++] = item[i];
-	list->dense = list->dense && kept == list->n;
 	list->n = kept;
+	list->sorted = list->many && kept;
 }
 
 /* The first one of that lane or of a later one. */
@@ -350,34 +387,77 @@ static uint32_t position(const struct access *item, uint32_t n, uint32_t lane)
 	return (uint32_t)(low - item) + (n && low->lane < lane);
 }
 
-static void insert(struct accesses *list, struct access a)
+static void make_room(struct order *o, struct accesses *list, size_t n)
 {
-	struct access *item = items(list);
-	uint32_t at = position(item, list->n, a.lane);
 	size_t room = list->room;
 
-	if (at < list->n && item[at].lane == a.lane) {
-		item[at] = a;
+	if (n <= room)
 		return;
-	}
-	if (list->n >= 1 && list->n >= room) {
-		list->many = item = grow(list->many, &room, list->n + 1, sizeof(a));
-		list->room = (uint32_t)room & INT32_MAX;
-		if (list->n == 1)
-			item[0] = list->one;
-	}
-	memmove(&item[at + 1], &item[at], (list->n++ - at) * sizeof(a));
-	item[at] = a;
-	list->dense = item[list->n - 1].lane == list->n - 1;
+	list->many = slab_grow(&o->slab, list->many, &room, n, sizeof(*list->many));
+	list->room = (uint32_t)room & INT32_MAX;
 }
 
-/* Files that all threads read have long lists, too many of them for the caches: where an access belongs is known without a look there. */
-static void remember(struct accesses *list, struct access a)
+/* Lanes of high numbers came: what is there stands together. */
+static void sort(struct accesses *list)
 {
-	if (list->dense && a.lane < list->n)
-		items(list)[a.lane] = a;
+	list->n = 0;
+	for (uint64_t left = list->live; left; left &= left - 1)
+		list->many[list->n++] = list->many[__builtin_ctzll(left)];
+	list->live = 0;
+	list->sorted = 1;
+}
+
+static void insert_sorted(struct order *o, struct accesses *list, struct access a)
+{
+	uint32_t at = position(list->many, list->n, a.lane);
+
+	if (at < list->n && list->many[at].lane == a.lane) {
+		list->many[at] = a;
+		return;
+	}
+	make_room(o, list, (size_t)list->n + 1);
+	memmove(&list->many[at + 1], &list->many[at], (list->n++ - at) * sizeof(a));
+	list->many[at] = a;
+}
+
+static void insert_by_place(struct order *o, struct accesses *list, struct access a)
+{
+	make_room(o, list, (size_t)a.lane + 1);
+	list->many[a.lane] = a;
+	list->live |= 1ULL << a.lane;
+}
+
+/* The second lane's access, or the first one again. */
+static void begin_many(struct order *o, struct accesses *list)
+{
+	struct access one = list->one;
+
+	make_room(o, list, one.lane < LANES_BY_PLACE ? (size_t)one.lane + 1 : 1);
+	list->live = 0;
+	list->n = 0;
+	list->sorted = one.lane >= LANES_BY_PLACE;
+	if (list->sorted)
+		insert_sorted(o, list, one);
 	else
-		insert(list, a);
+		insert_by_place(o, list, one);
+}
+
+static void remember(struct order *o, struct accesses *list, struct access a)
+{
+	if (!list->many) {
+		if (!list->n || list->one.lane == a.lane) {
+			list->one = a;
+			list->n = 1;
+			return;
+		}
+		begin_many(o, list);
+	}
+	if (a.lane >= LANES_BY_PLACE && !list->sorted)
+		sort(list);
+	if (list->sorted)
+		insert_sorted(o, list, a);
+	else
+		insert_by_place(o, list, a);
 }
 
 /* Leaves out what the lane has waited for before. A ring's requests begin in another order than they stand in. */
@@ -406,15 +486,15 @@ uint32_t order_end(struct order *o, uint32_t sequence, uint64_t end_ns, const st
 	for (size_t i = 0; i < o->touches; i++) {
 		struct resource *r = &o->resource[o->touch[i].resource];
 
-		for (uint32_t k = 0; o->touch[i].force && k < r->writes.n; k++)
+		for (uint32_t k = 0; o->touch[i].force && (k = next_place(&r->writes, k)) != UINT32_MAX; k++)
 			add_edge(o, items(&r->writes)[k].lane, items(&r->writes)[k].sequence);
 		if (o->touch[i].wait)
 			settle(o, &r->writes, o->touch[i].write, o->touch[i].strict);
 		if (o->touch[i].wait && o->touch[i].write)
 			settle(o, &r->reads, true, o->touch[i].strict);
 		if (o->touch[i].force)
-			r->writes.n = r->writes.dense = 0;
-		remember(o->touch[i].write ? &r->writes : &r->reads, self);
+			remove_all(&r->writes);
+		remember(o, o->touch[i].write ? &r->writes : &r->reads, self);
 	}
 	if (o->mode == ORDER_TEMPORAL && o->last.lane != PLAN_NONE)
 		add_edge(o, o->last.lane, o->last.sequence);
@@ -440,6 +520,6 @@ void order_prefetch_access(const struct order *o, uint32_t resource, uint32_t la
 {
 	const struct accesses *reads = &o->resource[resource].reads;
 
-	if (reads->dense && lane < reads->n && reads->many)
+	if (reads->many && !reads->sorted && lane < reads->room)
 		__builtin_prefetch(&reads->many[lane], 1);
 }

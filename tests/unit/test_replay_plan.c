@@ -248,6 +248,40 @@ static void reads_of_what_was_always_there_are_free(void **state)
 	plan_release(&p);
 }
 
+/* Who looks at one name: first threads of low numbers, then of high ones, some of them again. */
+static void a_change_comes_after_everyone_who_looked(void **state)
+{
+	enum { THREADS = 100, LOOKS = 8 };
+	static const uint32_t looks[LOOKS] = {4, 60, 11, 4, 99, 65, 11, 99};
+	struct trace_record records[2 * THREADS + 2 * LOOKS + 3];
+	struct plan p;
+	size_t n = 0;
+	uint64_t at = 10;
+
+	(void)state;
+	for (uint32_t i = 1; i <= THREADS; i++)
+		records[n++] = (struct trace_record)THREAD(i);
+	records[n++] = (struct trace_record)FILE_(1, 1, 10);
+	for (uint32_t i = 1; i <= THREADS; i++)
+		records[n++] = (struct trace_record)EVENT(at += 10, 5, i, NEWFSTATAT, .path = 1, .file = 1);
+	for (int k = 0; k < 2; k++) {
+		for (uint32_t i = 0; i < LOOKS; i++)
+			records[n++] = (struct trace_record)EVENT(at += 10, 5, looks[i] + 1, NEWFSTATAT, .path = 2,
+								  .result = k ? 0 : -ENOENT);
+		records[n++] = (struct trace_record)EVENT(at += 10, 5, 1, MKDIR, .path = 2, .result = k ? -EEXIST : 0);
+	}
+	compile(&p, records, n, names, ORDER_RESOURCE);
+	for (uint32_t lane = 1; lane < THREADS; lane++) {
+		bool once = lane == 60 || lane == 65, twice = lane == 4 || lane == 11 || lane == 99;
+
+		assert_int_equal(edge_to(&p, operation(&p, 0, 1), lane), once ? 2 : twice ? 3 : 0);
+	}
+	for (uint32_t i = 0; i < 3; i++) /* the first of them each */
+		assert_int_equal(edge_to(&p, operation(&p, looks[i], i == 1 ? 2 : 3), 0), 2);
+	assert_int_equal(p.conflicts, 0);
+	plan_release(&p);
+}
+
 static void slots_are_used_again_and_a_shared_one_is_closed_once(void **state)
 {
 	struct trace_record records[2000] = {THREAD(1), FILE_(1, 1, 10)};
@@ -433,6 +467,7 @@ int main(void)
 		cmocka_unit_test(results_tell_better_than_the_recorder_what_was_replaced),
 		cmocka_unit_test(an_older_access_counts_when_the_newest_overlapped),
 		cmocka_unit_test(reads_of_what_was_always_there_are_free),
+		cmocka_unit_test(a_change_comes_after_everyone_who_looked),
 		cmocka_unit_test(slots_are_used_again_and_a_shared_one_is_closed_once),
 		cmocka_unit_test(lanes_that_share_no_handle_are_known),
 		cmocka_unit_test(who_waited_for_a_child_goes_on_after_it),
