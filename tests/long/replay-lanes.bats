@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # Lanes against each other: the mail delivery of tests/helpers/maildir.c fifty times over in every way, and runs of many lanes under ThreadSanitizer.
-# REPEAT: how often each combination (50).
+# REPEAT: how often each combination (50). THREADS: with how many recorded threads (1 2 4 10).
 bats_require_minimum_version 1.5.0
 
 setup() {
@@ -50,8 +50,9 @@ record_deliveries() { # THREADS...: traces/THREADS
 
 every_order_and_lane_count() { # ENGINE
 	local n threads order
-	record_deliveries 1 2 4 10
-	for threads in 1 2 4 10; do
+	# shellcheck disable=SC2086 # numbers
+	record_deliveries ${THREADS:-1 2 4 10}
+	for threads in ${THREADS:-1 2 4 10}; do
 		for order in resource thread temporal; do
 			for n in $(seq "${REPEAT:-50}"); do
 				delivered "traces/$threads" asap $order "$1"
