@@ -65,23 +65,23 @@ static void note_duration(struct ahead *a, const struct ahead_record *r)
 
 static void drop_first(struct ahead *a)
 {
-	a->first = (a->first + 1) % AHEAD;
-	a->n--;
+	a->first = a->first + 1 < RING ? a->first + 1 : 0;
+	a->filled--;
 	/* An upper bound will do in between. */
 	if (++a->dropped % AHEAD)
 		return;
 	a->slowest_ns = a->slowest_size_ns = 0;
-	for (uint32_t i = 0; i < a->n; i++)
+	for (uint32_t i = 0; i < a->filled; i++)
 		note_duration(a, ahead_at(a, i));
 }
 
 static void fill(struct ahead *a, const struct compiler *c)
 {
-	while (!a->over && a->n < AHEAD) {
-		struct ahead_record *r = ahead_at(a, a->n);
+	while (!a->over && a->filled < RING) {
+		struct ahead_record *r = ahead_at(a, a->filled);
 
 		a->over = !c->source->next(c->source->self, &r->record);
-		a->n += !a->over;
+		a->filled += !a->over;
 		r->name[0].path = r->name[1].path = 0;
 		r->size_kind = SIZE_NONE;
 		if (a->over || r->record.type != TRACE_EVENT)
@@ -97,7 +97,9 @@ const struct ahead_record *ahead_next(struct ahead *a, struct compiler *c)
 {
 	if (a->n)
 		drop_first(a);
-	fill(a, c);
+	if (a->filled < AHEAD)
+		fill(a, c);
+	a->n = a->filled < AHEAD ? a->filled : AHEAD;
 	if (!a->n)
 		return NULL;
 	if (c->model.files_room > FILES_CACHED)

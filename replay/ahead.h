@@ -10,7 +10,11 @@
  *   rename that brought it there. Such an event is compiled first
  *   (ahead_names.c); so is a write that still found the length that a truncation took away (ahead_sizes.c).
  */
-enum { AHEAD = 1024 };
+enum {
+	AHEAD = 1024,
+	BATCH = 64, /* records decoded at once: decoding and compiling together are more code than the processor keeps at hand */
+	RING = AHEAD + BATCH,
+};
 
 enum name_need { NEED_NOTHING, NEED_THERE, NEED_NOT_THERE };
 enum name_effect { EFFECT_NONE, EFFECT_MAKES, EFFECT_REMOVES };
@@ -34,8 +38,8 @@ struct ahead_record {
 };
 
 struct ahead {
-	struct ahead_record ring[AHEAD];
-	uint32_t first, n;
+	struct ahead_record ring[RING];
+	uint32_t first, n, filled; /* n of those that are there are looked at, AHEAD at most */
 	uint64_t events, dropped;
 	uint64_t slowest_ns; /* no event with a name in the ring took longer */
 	uint64_t slowest_size_ns; /* nor one that says something about a size */
@@ -44,7 +48,9 @@ struct ahead {
 
 static inline struct ahead_record *ahead_at(struct ahead *a, uint32_t distance)
 {
-	return &a->ring[(a->first + distance) % AHEAD];
+	uint32_t at = a->first + distance;
+
+	return &a->ring[at < RING ? at : at - RING];
 }
 
 /* The next record to compile, valid until the next call; NULL: there are no more. */
