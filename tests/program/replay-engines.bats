@@ -162,10 +162,10 @@ reads_taken_together() { # LEAST
 	local i j t length
 	{
 		echo 'thread 1 tid=10'
-		echo 'file 1 ino=1 mode=0100644 size=8388608 path="/a"'
+		echo 'file 1 ino=1 mode=0100644 size=67108864 path="/a"'
 		echo '0.5 1 openat path="/a" file=1 flags=O_RDWR|O_DIRECT = 3'
 		for i in $(seq 100 124); do
-			length=4194304
+			length=33554432
 			for j in $(seq 1 8); do
 				t=0.00$((9 - j))0000
 				echo "$i.00$j+$t 1 pread64 fd=3 file=1 offset=$(((i * 8 + j) % 400 * 4096)) length=$length via=aio ring=1"
@@ -182,7 +182,11 @@ reads_taken_together() { # LEAST
 	COMMAND="$iorig capture -o again.iotrace --" good
 	[ "$(handed_in_beside_others)" -le 175 ]
 	reads_taken_together 1
-	COMMAND="$iorig capture -o again.iotrace --" good
+	# A disk may have done the long reads before the short ones are looked for: then nothing can be handed in beside them, and it is tried again.
+	for _ in 1 2 3 4 5; do
+		COMMAND="$iorig capture -o again.iotrace --" good
+		[ "$(handed_in_beside_others)" -le 176 ] || break
+	done
 	[ "$(handed_in_beside_others)" -gt 176 ]
 	[ "$(jq '.engine.rings[0].depth' run/run.json)" = 8 ]
 }
