@@ -103,7 +103,7 @@ int options_parse(const struct command *cmd, int argc, char **argv)
 	size_t n = 0;
 	int c, which = 0;
 
-	for (; rows[n].name && n < 62; n++) {
+	for (; n < 62 && rows[n].name; n++) {
 		longs[n] = (struct option){rows[n].name, rows[n].metavar ? required_argument : no_argument, NULL,
 					   256 + (int)n};
 		if (rows[n].letter) {
