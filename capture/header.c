@@ -287,6 +287,11 @@ static json_t *unfinished_calls(const struct recorder *r)
 	return all;
 }
 
+static void tell(json_t *trailer, const char *what, uint64_t n)
+{
+	json_object_set_new(trailer, what, json_integer((json_int_t)n));
+}
+
 /* What was measured of the recorder's own part in pauses. */
 static void tell_gaps(json_t *trailer, const struct selftest *test)
 {
@@ -294,9 +299,9 @@ static void tell_gaps(json_t *trailer, const struct selftest *test)
 
 	for (int kind = GAP_DESCRIPTOR + 1; kind < GAP_COUNT; kind++)
 		if (selftest_gap_ns(test, (enum selftest_gap)kind))
-			json_object_set_new(more, selftest_gap_names[kind], json_integer((json_int_t)selftest_gap_ns(test, (enum selftest_gap)kind)));
+			tell(more, selftest_gap_names[kind], selftest_gap_ns(test, (enum selftest_gap)kind));
 	if (selftest_gap_ns(test, GAP_DESCRIPTOR))
-		json_object_set_new(trailer, "call_gap_ns", json_integer((json_int_t)selftest_gap_ns(test, GAP_DESCRIPTOR)));
+		tell(trailer, "call_gap_ns", selftest_gap_ns(test, GAP_DESCRIPTOR));
 	if (json_object_size(more))
 		json_object_set(trailer, "call_gaps_ns", more);
 	json_decref(more);
@@ -362,25 +367,25 @@ json_t *trailer_make(const struct drain *d, const struct counted *before, const 
 	json_t *trailer = json_object();
 
 	json_object_set_new(trailer, "ended_by", json_string(why));
-	json_object_set_new(trailer, "duration_ns", json_integer((json_int_t)(now_ns - d->start_ns)));
-	json_object_set_new(trailer, "seen", json_integer((json_int_t)t->all_seen));
-	json_object_set_new(trailer, "emitted", json_integer((json_int_t)t->all_emitted));
-	json_object_set_new(trailer, "filtered", json_integer((json_int_t)t->all_filtered));
-	json_object_set_new(trailer, "dropped", json_integer((json_int_t)t->all_dropped));
-	json_object_set_new(trailer, "filtered_by_path", json_integer((json_int_t)c.filtered_by_path));
-	json_object_set_new(trailer, "lost", json_integer((json_int_t)c.lost));
-	json_object_set_new(trailer, "skipped", json_integer((json_int_t)c.skipped));
-	json_object_set_new(trailer, "unpaired", json_integer((json_int_t)t->unpaired));
-	json_object_set_new(trailer, "compat", json_integer((json_int_t)t->compat));
-	json_object_set_new(trailer, "tasks_dropped", json_integer((json_int_t)t->tasks_dropped));
-	json_object_set_new(trailer, "requests_unknown", json_integer((json_int_t)t->requests_unknown));
-	json_object_set_new(trailer, "requests_early", json_integer((json_int_t)c.requests_early));
-	json_object_set_new(trailer, "requests_end_late", json_integer((json_int_t)c.requests_late));
-	json_object_set_new(trailer, "requests_unfinished", json_integer((json_int_t)c.requests_unfinished));
+	tell(trailer, "duration_ns", now_ns - d->start_ns);
+	tell(trailer, "seen", t->all_seen);
+	tell(trailer, "emitted", t->all_emitted);
+	tell(trailer, "filtered", t->all_filtered);
+	tell(trailer, "dropped", t->all_dropped);
+	tell(trailer, "filtered_by_path", c.filtered_by_path);
+	tell(trailer, "lost", c.lost);
+	tell(trailer, "skipped", c.skipped);
+	tell(trailer, "unpaired", t->unpaired);
+	tell(trailer, "compat", t->compat);
+	tell(trailer, "tasks_dropped", t->tasks_dropped);
+	tell(trailer, "requests_unknown", t->requests_unknown);
+	tell(trailer, "requests_early", c.requests_early);
+	tell(trailer, "requests_end_late", c.requests_late);
+	tell(trailer, "requests_unfinished", c.requests_unfinished);
 	json_object_set_new(trailer, "calls_unfinished", unfinished_calls(d->recorder));
-	json_object_set_new(trailer, "definitions_dropped", json_integer((json_int_t)t->definitions_dropped));
-	json_object_set_new(trailer, "paths_unreadable", json_integer((json_int_t)t->string_faults));
-	json_object_set_new(trailer, "paths_truncated", json_integer((json_int_t)t->truncated));
+	tell(trailer, "definitions_dropped", t->definitions_dropped);
+	tell(trailer, "paths_unreadable", t->string_faults);
+	tell(trailer, "paths_truncated", t->truncated);
 	tell_gaps(trailer, &d->test);
 	json_object_set_new(trailer, "class", classes_json(t));
 	return trailer;
