@@ -21,8 +21,8 @@ if [ "$variant" != release ]; then
 	log=build/tests-$variant
 	export IORIG="$PWD/bin/iorig-$variant"
 	# Reports go to files: a test may have no use for what its program says. Leaks are not errors of programs that end.
-	export ASAN_OPTIONS="detect_leaks=0:log_path=$PWD/$log/report" UBSAN_OPTIONS="print_stacktrace=1:log_path=$PWD/$log/report"
-	export TSAN_OPTIONS="log_path=$PWD/$log/report:halt_on_error=1"
+	export ASAN_OPTIONS="detect_leaks=0:log_path=$PWD/$log/sanitizer-report" UBSAN_OPTIONS="print_stacktrace=1:log_path=$PWD/$log/sanitizer-report"
+	export TSAN_OPTIONS="log_path=$PWD/$log/sanitizer-report:halt_on_error=1"
 fi
 rm -rf "$log"
 mkdir -p "$log"
@@ -55,7 +55,7 @@ for file; do
 	grep -i '^ok.*# skip' "$out" | sed 's/^ok [0-9]* /    skipped: /' || :
 done
 
-for report in "$log"/report.*; do
+for report in "$log"/sanitizer-report.*; do
 	[ -e "$report" ] || continue
 	echo "not ok 0 - a sanitizer's report: $report" >>"$log/sanitizer.tap"
 	sed 's/^/    /' "$report" | head -40
