@@ -11,12 +11,12 @@ cd "$(dirname "$0")/../.."
 [ "$(id -u)" = 0 ] || { echo "making a starting state needs root for its sandbox"; exit 77; }
 work=$(mktemp -d "${TMPDIR:-/var/tmp}/iorig-bench.XXXXXX")
 trap 'rm -rf "$work"' EXIT
-make -s build/helpers/longtrace
-gcc -O2 -D_GNU_SOURCE -o "$work/loop" tests/bench/plain_loop.c
+make -s build/helpers/longtrace build/helpers/cputime bin/iorig
 build/helpers/longtrace "$EVENTS" "$THREADS" "$FILES" | bin/iorig trace build - -o "$work/t.iotrace"
 
 cpu_of() { # COMMAND...: its user and system time in ms
-	"$work/loop" cpu "$@" 2>"$work/err" || { cat "$work/err" >&2; exit 1; }
+	build/helpers/cputime "$@" 2>"$work/err" >/dev/null || { cat "$work/err" >&2; exit 1; }
+	awk '{ print $1 / 1e6 }' "$work/err"
 }
 
 spread() { # numbers on stdin: median and range
