@@ -1,5 +1,6 @@
 #include "capture/spaces.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,6 +57,24 @@ static void remember(struct space *space, uint32_t pid)
 	space->pid[0] = pid;
 }
 
+/* Any process that is in the namespace, found the long way: those that were seen there may all have been short-lived. 0: none. */
+static uint32_t seek_inhabitant(const struct space *space)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+	uint32_t found = 0;
+
+	while (proc && !found && (entry = readdir(proc))) {
+		uint32_t pid = (uint32_t)strtoul(entry->d_name, NULL, 10);
+
+		if (pid && spaces_number(pid) == space->number)
+			found = pid;
+	}
+	if (proc)
+		closedir(proc);
+	return found;
+}
+
 static bool read_mounts(struct mountinfo *to, uint32_t pid)
 {
 	struct mountinfo mounts;
@@ -102,7 +121,15 @@ struct space *spaces_get(struct spaces *spaces, uint32_t number, uint32_t pid, u
 		return NULL;
 	remember(space, pid);
 	if (!space->known || events != space->events) {
-		space->known = *changed = read_mounts(&space->mounts, inhabitant(space));
+		uint32_t there = inhabitant(space);
+
+		if (!there && (!space->sought || events != space->events)) {
+			there = seek_inhabitant(space);
+			if (there)
+				remember(space, there);
+		}
+		space->known = *changed = read_mounts(&space->mounts, there);
+		space->sought = true;
 		space->events = events;
 	}
 	return space;

@@ -20,6 +20,7 @@ struct space {
 	uint32_t pid[8]; /* processes that were seen in it last */
 	uint64_t events; /* as the kernel counts changes of mounts; what it was for these */
 	bool known;	 /* they could be read since: no process of it was gone already */
+	bool sought;	 /* all processes were looked at for one of it, for these */
 	struct mountinfo mounts;
 };
 

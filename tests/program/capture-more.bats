@@ -158,13 +158,20 @@ records() { sed -n "s/^$1 file=$(id_of "$2") //p" "$dir/dump" | sed 's/ at=[0-9.
 
 @test "--cache: what of a file was in the page cache at first sight, and at the end" {
 	[ "$(stat -f -c %T "$dir")" != tmpfs ] || skip "tmpfs is all page cache"
+	out() { dd of="$1" oflag=nocache conv=notrunc,fdatasync count=0 status=none; }
+	cached() { fincore -nro PAGES "$dir/warm" "$dir/part" | xargs; }
 	for f in cold warm part; do head -c 400k /dev/urandom >"$dir/$f"; done
 	sync "$dir/cold" "$dir/warm" "$dir/part"
-	out() { dd of="$1" oflag=nocache conv=notrunc,fdatasync count=0 status=none; }
-	out "$dir/cold"
-	out "$dir/part"
-	build/helpers/touch "$dir/part" r0 r1 r40 # no read-ahead
-	opened --cache -- sh -c "exec 3<$dir/cold; cat $dir/cold; exec 4<$dir/warm; exec 5<$dir/part; echo new >$dir/new" >/dev/null
+	# Somebody else on the machine may drop the page cache meanwhile: then again.
+	for _ in 1 2 3 4 5; do
+		rm -f "$dir/new"
+		cat "$dir/warm" >/dev/null
+		out "$dir/cold"
+		out "$dir/part"
+		build/helpers/touch "$dir/part" r0 r1 r40 # no read-ahead
+		opened --cache -- sh -c "exec 3<$dir/cold; cat $dir/cold; exec 4<$dir/warm; exec 5<$dir/part; echo new >$dir/new" >/dev/null
+		[ "$(cached)" != "100 3" ] || break
+	done
 	[ "$(records residency "$dir/cold")" = $'page=0 pages=0\npage=0 pages=100 bits=end' ]
 	[ "$(records residency "$dir/warm")" = $'page=0 pages=100\npage=0 pages=100 bits=end' ]
 	[ "$(records residency "$dir/part" | head -2)" = $'page=0 pages=2\npage=40 pages=1' ]
@@ -201,32 +208,38 @@ in_mounts() { unshare -m --propagation private sh -euc "$1"; }
 		for c in c1 c2; do cp /bin/busybox \$c/bin/; echo \$c >\$c/etc/passwd; ln -s /etc/passwd \$c/etc/alias; done
 		echo low >lower/f
 		# A service with a private /tmp.
-		unshare -m sh -c "mount --bind $dir/private $dir/shared; echo x >$dir/shared/file; cd $dir/shared; cat file; cat ../shared/file; sleep 0.1"
+		unshare -m sh -c "mount --bind $dir/private $dir/shared; echo x >$dir/shared/file; cd $dir/shared; cat file; cat ../shared/file; sleep 0.4"
 		# Two containers.
 		for c in c1 c2; do
 			unshare -m sh -c "mount --bind $dir/\$c $dir/\$c; cd $dir/\$c; pivot_root . old; exec busybox sh -c '
-				busybox cat /etc/passwd; cd /etc; busybox cat passwd /etc/alias ../etc/passwd; busybox sleep 0.1'"
+				busybox cat /etc/passwd; cd /etc; busybox cat passwd /etc/alias ../etc/passwd; busybox sleep 0.4'"
 		done
 		# File systems that the host does not see.
-		unshare -m sh -c "mount -t tmpfs none $dir/shared; echo y >$dir/shared/only; mv $dir/shared/only $dir/shared/moved; sleep 0.1"
+		unshare -m sh -c "mount -t tmpfs none $dir/shared; echo y >$dir/shared/only; mv $dir/shared/only $dir/shared/moved; sleep 0.4"
 		unshare -m sh -c "mount -t overlay none -o lowerdir=$dir/lower,upperdir=$dir/upper,workdir=$dir/work $dir/merged
-			cat $dir/merged/f; echo z >>$dir/merged/f; stat $dir/merged/f; sleep 0.1"
+			cat $dir/merged/f; echo z >>$dir/merged/f; stat $dir/merged/f; sleep 0.4"
 	END
 	run -0 timeout 60 "$iorig" capture -o "$trace" -- sh "$dir/use.sh"
 	events "$trace" | grep '^\(open\|rename\|statx\|newfst\).*path=' | grep -v ENOENT >"$dir/got"
 	! grep "path=\"$dir/shared/file" "$dir/got"
-	[ "$(grep -c "^openat .*file=<$dir/private/file> path=\"$dir/private/file\"" "$dir/got")" = 3 ]
+	[ "$(grep -c "^openat .*file=<$dir/private/file> path=\"$dir/private/file\"" "$dir/got")" = 3 ] || { grep "$dir" "$dir/got"; false; }
 	for c in c1 c2; do
 		[ "$(grep -c "^openat .*file=<$dir/$c/etc/passwd> path=\"$dir/$c/etc/passwd\" = " "$dir/got")" = 4 ]
 	done
 	grep -q "^openat .*file=<\(/.mnt-[0-9]*$dir/shared/only\)> path=\"\1\" .*bits=created" "$dir/got"
 	grep -q "^rename.* path=\"/.mnt-[0-9]*$dir/shared/only\" path2=\"/.mnt-[0-9]*$dir/shared/moved\"" "$dir/got"
 	# The overlay's file is one, whether it is opened or looked at, and not the lower one.
-	[ "$(grep -c "^\(openat\|statx\) .*file=<\(/.mnt-[0-9]*$dir/merged/f\)> path=\"\2\"" "$dir/got")" = 3 ]
+	[ "$(grep -c "^\(openat\|statx\) .*file=<\(/.mnt-[0-9]*$dir/merged/f\)> path=\"\2\"" "$dir/got")" = 3 ] || { grep "$dir" "$dir/got"; false; }
 	[ "$("$iorig" trace dump "$trace" | grep -c "^file .*path=\"/.mnt-[0-9]*$dir/merged/f\"")" = 1 ]
 	# Threads keep their namespace.
 	[ "$("$iorig" trace dump "$trace" | sed -n 's/^thread .* mntns=\([0-9]*\)$/\1/p' | sort -u | wc -l)" -ge 2 ]
 	[ "$("$iorig" trace dump "$trace" | sed -n 's/^thread 1 .* mntns=//p')" = "$(stat -L -c %i /proc/self/ns/mnt)" ]
+}
+
+@test "another mount namespace's mounts are found though all that is recorded in it ends at once" {
+	mkdir "$dir/shared"
+	run -0 timeout 60 "$iorig" capture --comm touch -o "$trace" -- unshare -m sh -c "mount -t tmpfs none $dir/shared; touch $dir/shared/only; sleep 0.4"
+	events "$trace" | grep "path=\"/.mnt-[0-9]*$dir/shared/only\"" || { events "$trace" | grep only; false; }
 }
 
 @test "a chroot: links and .. stay within it" {
