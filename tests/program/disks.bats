@@ -47,7 +47,7 @@ refused() {
 		refused "it holds a signature that is not ours: $fs"
 	done
 	mkdir "$work/mnt"
-	mount "$loop" "$work/mnt"
+	mount -o ro "$loop" "$work/mnt" # a file system that may write does so in the background, whoever looks
 	refused "it is mounted on '$work/mnt'"
 }
 
@@ -86,7 +86,7 @@ refused() {
 	# a mount that only another mount namespace sees: the kernel knows
 	mkfs.ext4 -qF "$loop"
 	mkdir "$work/mnt"
-	unshare --mount --propagation private sh -c "mount $loop $work/mnt && echo mounted >$work/mounted && sleep 30" 3>&- &
+	unshare --mount --propagation private sh -c "mount -o ro $loop $work/mnt && echo mounted >$work/mounted && sleep 30" 3>&- &
 	pid=$!
 	for _ in $(seq 50); do [ -s "$work/mounted" ] && break; sleep 0.1; done
 	! grep "$work/mnt" /proc/mounts
