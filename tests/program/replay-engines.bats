@@ -157,19 +157,21 @@ handed_in_beside_others() { # requests of again.iotrace
 	done
 }
 
-# 25 times eight reads handed in one by one, the first a long one, all taken by one io_getevents that asked for so many at least.
+# 25 times eight reads handed in one by one, all taken by one io_getevents that asked for so many at least. The first is long; the others are of a
+# hole, so that they are done before it, whatever the order that a disk keeps.
 reads_taken_together() { # LEAST
-	local i j t length
+	local i j t offset length
 	{
 		echo 'thread 1 tid=10'
 		echo 'file 1 ino=1 mode=0100644 size=67108864 path="/a"'
+		echo 'hole file=1 offset=33554432 bytes=33554432'
 		echo '0.5 1 openat path="/a" file=1 flags=O_RDWR|O_DIRECT = 3'
 		for i in $(seq 100 124); do
-			length=33554432
+			offset=0 length=33554432
 			for j in $(seq 1 8); do
 				t=0.00$((9 - j))0000
-				echo "$i.00$j+$t 1 pread64 fd=3 file=1 offset=$(((i * 8 + j) % 400 * 4096)) length=$length via=aio ring=1"
-				length=4096
+				echo "$i.00$j+$t 1 pread64 fd=3 file=1 offset=$offset length=$length via=aio ring=1"
+				offset=$((33554432 + (i * 8 + j) % 400 * 4096)) length=4096
 			done
 			echo "$i.0085+0.0005 1 io_getevents length=32 arg=$1 ring=1 = 8"
 		done
@@ -182,13 +184,9 @@ reads_taken_together() { # LEAST
 	COMMAND="$iorig capture -o again.iotrace --" good
 	[ "$(handed_in_beside_others)" -le 175 ]
 	reads_taken_together 1
-	# A disk may have done the long reads before the short ones are looked for: then nothing can be handed in beside them, and it is tried again.
-	for _ in 1 2 3 4 5; do
-		COMMAND="$iorig capture -o again.iotrace --" good
-		[ "$(handed_in_beside_others)" -le 176 ] || break
-	done
+	COMMAND="$iorig capture -o again.iotrace --" good
 	[ "$(handed_in_beside_others)" -gt 176 ]
-	[ "$(jq '.engine.rings[0].depth' run/run.json)" = 8 ]
+	[ "$(jq '.engine.rings[0].depth' run/run.json)" -ge 8 ]
 }
 
 @test "a ring and a thread wait for each other's operations" {
