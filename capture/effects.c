@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "capture/by_id.h"
 #include "capture/calls.h"
 #include "capture/drain.h"
 #include "lib/clock.h"
@@ -198,20 +199,12 @@ static void on_fcntl(struct drained *e)
 
 void effects_named(struct drain *d, uint32_t file, struct name *name)
 {
-	if (file >= d->named_room) {
-		size_t room = d->named_room ? d->named_room : 1024;
-		struct name **more;
+	struct name **all = by_id_cover(d->named, &d->named_room, file, sizeof(*all));
 
-		while (room <= file)
-			room *= 2;
-		more = realloc(d->named, room * sizeof(*more));
-		if (!more)
-			return;
-		memset(more + d->named_room, 0, (room - d->named_room) * sizeof(*more));
-		d->named = more;
-		d->named_room = room;
-	}
-	d->named[file] = name;
+	if (!all)
+		return;
+	d->named = all;
+	all[file] = name;
 }
 
 struct name *effects_name_of(const struct drain *d, uint32_t file)

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "capture/by_id.h"
 #include "capture/files.h"
 
 int files_init(struct files *files, struct trace_writer *writer)
@@ -76,22 +77,12 @@ static struct files_life *life_of(const struct files *files, uint32_t id)
 /* Without memory for it a file lives for ever. */
 static void begin_life(struct files *files, uint32_t id, const struct file_sight *sight)
 {
-	struct files_life *more;
-	size_t room = files->lives_room ? files->lives_room : 1024;
+	struct files_life *all = by_id_cover(files->life, &files->lives_room, id, sizeof(*all));
 
-	while (room <= id)
-		room *= 2;
-	if (room > files->lives_room) {
-		more = realloc(files->life, room * sizeof(*more));
-		if (!more)
-			return;
-		memset(more + files->lives_room, 0, (room - files->lives_room) * sizeof(*more));
-		files->life = more;
-		files->lives_room = room;
-	}
-	files->life[id] = (struct files_life){.seen_ns = sight->seen_ns,
-					      .links = S_ISDIR(sight->mode) ? 1 : sight->nlink,
-					      .type = sight->mode & S_IFMT};
+	if (!all)
+		return;
+	files->life = all;
+	all[id] = (struct files_life){.seen_ns = sight->seen_ns, .links = S_ISDIR(sight->mode) ? 1 : sight->nlink, .type = sight->mode & S_IFMT};
 }
 
 void files_linked(struct files *files, uint32_t id)

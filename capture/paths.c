@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "capture/by_id.h"
 #include "capture/calls.h"
 #include "capture/drain.h"
 #include "capture/elsewhere.h"
@@ -10,20 +11,12 @@
 
 static struct known_path *known_path(struct drain *d, uint32_t string)
 {
-	if (string >= d->known_room) {
-		size_t room = d->known_room ? d->known_room : 4096;
-		struct known_path *more;
+	struct known_path *all = by_id_cover(d->known, &d->known_room, string, sizeof(*all));
 
-		while (room <= string)
-			room *= 2;
-		more = realloc(d->known, room * sizeof(*more));
-		if (!more)
-			return NULL;
-		memset(more + d->known_room, 0, (room - d->known_room) * sizeof(*more));
-		d->known = more;
-		d->known_room = room;
-	}
-	return &d->known[string];
+	if (!all)
+		return NULL;
+	d->known = all;
+	return &all[string];
 }
 
 bool drain_unwanted(const struct drain *d, const struct mountinfo *mounts, const char *path, size_t length)

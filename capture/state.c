@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "capture/by_id.h"
 #include "capture/content.h"
 #include "capture/residency.h"
 #include "capture/spaces.h"
@@ -103,20 +104,12 @@ static void tell_first_residency(struct state *state, uint32_t file, const struc
 
 static void use(struct state *state, uint32_t file, uint64_t ino)
 {
-	if (file >= state->room) {
-		size_t room = state->room ? state->room : 4096;
-		uint64_t *more;
+	uint64_t *all = by_id_cover(state->ino, &state->room, file, sizeof(*all));
 
-		while (room <= file)
-			room *= 2;
-		more = realloc(state->ino, room * sizeof(*more));
-		if (!more)
-			return;
-		memset(more + state->room, 0, (room - state->room) * sizeof(*more));
-		state->ino = more;
-		state->room = room;
-	}
-	state->ino[file] = ino;
+	if (!all)
+		return;
+	state->ino = all;
+	all[file] = ino;
 }
 
 void state_first(struct state *state, uint32_t file, const struct file_sight *sight, const char *path, uint32_t cached_pages)
