@@ -142,7 +142,7 @@ teardown() {
 }
 
 @test "a trace on a file system that is recorded is warned of" {
-	run -0 --separate-stderr "$iorig" capture -o "$trace" -d 100ms
+	run -0 --separate-stderr "$iorig" capture -u 54321 -o "$trace" -d 100ms
 	[[ $stderr == "iorig: warning: $trace is on a file system that is recorded ("*"): writing it slows down what is measured; better put it elsewhere"* ]]
 	run -0 --separate-stderr "$iorig" capture -o "$trace" -m /dev/shm -d 100ms
 	[[ $stderr != *warning* ]]
@@ -156,7 +156,8 @@ teardown() {
 	[ "$(jq '.op.pread64.count > 1000 and .bytes_per_event > 0.1 and .bytes_per_event < 40 and .cpu_ratio > 0 and .bytes_per_hour > 0' <<<"$document")" = true ]
 	[ "$(jq '([.op[].count] | add) == .events' <<<"$document")" = true ]
 	[ "$(ls "$dir")" = data ]
-	run -0 --separate-stderr timeout 30 "$iorig" capture --dry-run -d 300ms
+	run --separate-stderr timeout 30 "$iorig" capture --dry-run -d 300ms
+	[ "$status" = 0 ] || { [ "$status" = 3 ] && [[ ${lines[0]} != *" 0 lost" ]]; } # what others do here may be too much
 	[[ ${lines[0]} =~ ^0\.[3-9]\ s:\ [0-9]+\ events,\ [0-9]+/s,\ [0-9]+\ lost$ ]]
 	[[ ${lines[1]} == "a trace: "*" bytes an event, "*" MiB an hour" ]]
 	run -2 --separate-stderr "$iorig" capture --dry-run -o "$trace"
@@ -166,9 +167,9 @@ teardown() {
 }
 
 @test "the status line: on a terminal, with rates and the recorder's own CPU time" {
-	run -0 script -qec "$iorig capture -o $trace -d 2500ms" /dev/null
+	run -0 script -qec "$iorig capture -u 54321 -o $trace -d 2500ms" /dev/null
 	[[ $output =~ iorig:\ capture:\ [0-9]+\ events,\ [0-9]+/s,\ 0\ lost,\ [0-9.]+\ MiB,\ own\ CPU\ [0-9.]+\ % ]]
-	run -0 --separate-stderr "$iorig" capture -o "$trace" -d 1500ms
+	run -0 --separate-stderr "$iorig" capture -u 54321 -o "$trace" -d 1500ms
 	[[ $stderr != *"own CPU"* ]]
 }
 

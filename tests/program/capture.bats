@@ -104,13 +104,20 @@ SQL
 	[ "$stderr" = "iorig: warning: neither SCHED_RR nor nice -20 is allowed: on a busy host events may be lost (and counted)" ]
 }
 
+# Others may do more on this host than it has time to record: then that is said.
+whole_host() { # arguments of timeout
+	run timeout "$@"
+	[ "$status" = 0 ] || { [ "$status" = 3 ] && [ "$(trailer "$trace" .lost)" -gt 0 ]; } || { echo "$output"; false; }
+}
+
 @test "-d, SIGINT and SIGTERM end a recording of the whole host cleanly" {
-	run -0 timeout 20 "$iorig" capture -o "$trace" -d 300ms
+	whole_host 20 "$iorig" capture -o "$trace" -d 300ms
 	[ "$(trailer "$trace" .ended_by)" = '"duration"' ]
 	for signal in INT TERM; do
-		run -0 timeout --preserve-status -s $signal 3 "$iorig" capture -o "$trace"
+		whole_host --preserve-status -s $signal 3 "$iorig" capture -o "$trace"
 		[ "$(trailer "$trace" .ended_by)" = '"signal"' ]
-		run -0 "$iorig" trace check "$trace"
+		run "$iorig" trace check "$trace"
+		[ "$status" = 0 ] || { [ "$status" = 3 ] && [ "$(trailer "$trace" .lost)" -gt 0 ]; }
 	done
 }
 
