@@ -39,7 +39,7 @@ static unsigned long whole(uint32_t head)
 }
 
 /* Looks for the next record in the ring of any. False: it is being written at this moment. */
-static bool advance_any(const struct recorder_ring *ring, struct rings_cursor *at)
+static inline bool advance_any(const struct recorder_ring *ring, struct rings_cursor *at)
 {
 	at->any = NULL;
 	while (at->consumer < at->producer) {
@@ -48,6 +48,7 @@ static bool advance_any(const struct recorder_ring *ring, struct rings_cursor *a
 		if (head & BPF_RINGBUF_BUSY_BIT)
 			return false;
 		if (!(head & BPF_RINGBUF_DISCARD_BIT)) {
+			at->any_head = head;
 			at->any = (const struct rec_head *)(ring->data + (at->consumer & (ring->bytes - 1)) + RING_HEAD);
 			return true;
 		}
@@ -77,11 +78,8 @@ static bool small_first(const struct rings_cursor *at)
 }
 
 /* Puts the CPU's next record into its cursor. False: the record is being written at this moment. */
-static bool advance(struct rings *rings, uint32_t cpu)
+static inline bool advance(const struct recorder_ring *ring, struct rings_cursor *at)
 {
-	const struct recorder_ring *ring = &rings->recorder->ring[cpu];
-	struct rings_cursor *at = &rings->cursor[cpu];
-
 	if (!at->any && !advance_any(ring, at)) {
 		at->record = NULL;
 		return false;
@@ -153,7 +151,7 @@ static bool collect(struct rings *rings)
 	for (uint32_t cpu = 0; cpu < (uint32_t)rings->recorder->cpus; cpu++)
 		look(&rings->recorder->ring[cpu], &rings->recorder->counters[cpu], &rings->cursor[cpu]);
 	for (uint32_t cpu = 0; cpu < (uint32_t)rings->recorder->cpus; cpu++) {
-		if (!advance(rings, cpu))
+		if (!advance(&rings->recorder->ring[cpu], &rings->cursor[cpu]))
 			whole_picture = false;
 		else if (rings->cursor[cpu].record)
 			rings->heap[rings->heaped++] = (struct rings_next){rings->cursor[cpu].record->end_ns, cpu};
@@ -164,23 +162,33 @@ static bool collect(struct rings *rings)
 }
 
 /* Gives the CPU's next record, and goes past it. */
-static void take_next(struct rings *rings, uint32_t cpu, void (*take)(const struct rec_head *record, uint32_t bytes, uint32_t cpu, void *data), void *data)
+static inline void take_next(struct rings_cursor *at, uint32_t cpu,
+			     void (*take)(const struct rec_head *record, uint32_t bytes, uint32_t cpu, void *data), void *data)
 {
-	struct rings_cursor *at = &rings->cursor[cpu];
 	const struct rec_head *record = at->record;
-	uint32_t head = record == at->any ? head_at(&rings->recorder->ring[cpu], at->consumer) : 0;
 	struct rec_event wide;
 
-	if (record->type == REC_SMALL)
+	if (record->type == REC_SMALL) /* in either ring */
 		take(widened((const struct rec_small *)record, cpu, &wide), sizeof(wide), cpu, data);
 	else
-		take(record, head & ~BPF_RINGBUF_DISCARD_BIT, cpu, data);
+		take(record, at->any_head, cpu, data);
 	if (record == at->any) {
-		at->consumer += whole(head);
+		at->consumer += whole(at->any_head);
 		at->any = NULL;
 	} else {
 		at->small_read++;
 	}
+}
+
+/* Up to when the CPU on top of the heap comes first, before until_ns. */
+static uint64_t turn_ends(const struct rings *rings, uint64_t until_ns)
+{
+	uint64_t last_ns = until_ns - 1;
+
+	for (uint32_t child = 1; child <= 2 && child < rings->heaped; child++)
+		if (rings->heap[child].end_ns < last_ns)
+			last_ns = rings->heap[child].end_ns;
+	return last_ns;
 }
 
 uint64_t rings_drain(struct rings *rings, uint64_t until_ns, void (*take)(const struct rec_head *record, uint32_t bytes, uint32_t cpu, void *data),
@@ -191,11 +199,15 @@ uint64_t rings_drain(struct rings *rings, uint64_t until_ns, void (*take)(const 
 
 	while (clear && rings->heaped && rings->heap[0].end_ns < until_ns) {
 		uint32_t cpu = rings->heap[0].cpu;
-		const struct rings_cursor *at = &rings->cursor[cpu];
+		const struct recorder_ring *ring = &rings->recorder->ring[cpu];
+		struct rings_cursor *at = &rings->cursor[cpu];
+		uint64_t last_ns = turn_ends(rings, until_ns);
 
-		take_next(rings, cpu, take, data);
-		taken++;
-		clear = advance(rings, cpu);
+		do {
+			take_next(at, cpu, take, data);
+			taken++;
+			clear = advance(ring, at);
+		} while (at->record && at->record->end_ns <= last_ns);
 		if (at->record)
 			rings->heap[0].end_ns = at->record->end_ns;
 		else

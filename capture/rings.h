@@ -23,6 +23,7 @@ struct rings {
 		const struct rec_head *record; /* the next one: one of these two, or NULL */
 		const struct rec_head *any;
 		const struct rec_small *small;
+		uint32_t any_head; /* its length and flags */
 		unsigned long consumer, producer;
 		uint64_t small_read, small_written;
 	} *cursor; /* one a CPU */

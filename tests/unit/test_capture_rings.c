@@ -71,11 +71,25 @@ static void put_end(struct fixture *f, int cpu, uint32_t seq, uint64_t end_ns)
 	f->producer[cpu] += 8 + sizeof(*a);
 }
 
+static struct rec_small small(uint32_t seq, uint64_t end_ns)
+{
+	return (struct rec_small){.head = {.type = REC_SMALL, .cpu = 17, .seq = seq, .end_ns = end_ns}, .fd = -1, .result = -9, .tid = 7, .length = 5};
+}
+
 static void put_small(struct fixture *f, int cpu, uint32_t seq, uint64_t end_ns)
 {
-	struct rec_small *s = &f->small[cpu][f->counters[cpu].small_written++ % SMALL];
+	f->small[cpu][f->counters[cpu].small_written++ % SMALL] = small(seq, end_ns);
+}
 
-	*s = (struct rec_small){.head = {.type = REC_SMALL, .cpu = 17, .seq = seq, .end_ns = end_ns}, .fd = -1, .result = -9, .tid = 7, .length = 5};
+/* One that found no room in its own ring. */
+static void put_small_elsewhere(struct fixture *f, int cpu, uint32_t seq, uint64_t end_ns)
+{
+	uint32_t *head = (uint32_t *)(f->data[cpu] + f->producer[cpu]);
+	struct rec_small s = small(seq, end_ns);
+
+	*head = sizeof(s);
+	memcpy(head + 2, &s, sizeof(s));
+	f->producer[cpu] += 8 + sizeof(s);
 }
 
 /* Notes processor and number; a record without one by its type. */
@@ -159,11 +173,12 @@ static void a_full_ring(void **state)
 	for (uint32_t i = 2; i < 5; i++)
 		put_small(f, 0, i, i + 1);
 	assert_true(rings_fill(&f->rings) == 1);
-	put(f, 0, REC_EVENT, 5, 6);
+	put_small_elsewhere(f, 0, 5, 6);
+	put(f, 0, REC_EVENT, 6, 7);
 	assert_string_equal(drain(f, 4), "a1 a2 ");
 	assert_int_equal(f->counters[0].small_read, 3);
-	put_small(f, 0, 6, 7);
-	assert_string_equal(drain(f, 100), "a3 a4 a5 a6 ");
+	put_small(f, 0, 7, 8);
+	assert_string_equal(drain(f, 100), "a3 a4 a5 a6 a7 ");
 	assert_int_equal(f->counters[0].small_read, 6);
 	assert_int_equal(f->consumer[0], f->producer[0]);
 	assert_true(rings_fill(&f->rings) == 0);
