@@ -242,11 +242,11 @@ COLD static uint32_t late_file(struct drain *d, const struct rec_event *e, int f
 	return files_see(&d->files, &sight);
 }
 
-static uint32_t file_by_id(struct drain *d, const struct rec_event *e, const struct rec_id *id, int fd)
+static inline uint32_t file_by_id(struct drain *d, const struct rec_event *e, const struct rec_id *id, int fd)
 {
 	uint32_t file;
 
-	if (!id->dev && !id->ino)
+	if (!(id->dev | id->ino))
 		return 0;
 	file = files_find(&d->files, id->dev, id->ino, id->generation);
 	return file || id != &e->file ? file : late_file(d, e, fd);
@@ -448,52 +448,60 @@ static void on_task(struct drain *d, const struct rec_task *t)
 	}
 }
 
-void drain_record(const struct rec_head *record, uint32_t bytes, uint32_t cpu, void *data)
+/* The record's number: what is missing before it was lost. */
+static inline void count(struct drain *d, struct drain_counted *c, const struct rec_head *record, uint32_t cpu)
 {
-	struct drain *d = data;
-	struct drain_counted *c = &d->counted[rings_numbered_apart(record) ? (uint32_t)d->recorder->cpus + cpu : cpu];
-
-	if ((record->type == REC_TASK || record->type == REC_WAKE || record->type == REC_FILE) && selftest_note(&d->test, record))
-		return;
-	switch (record->type) {
-	case REC_FILE:
-		if (bytes >= sizeof(struct rec_file))
-			drain_file(d, (const struct rec_file *)record, bytes);
-		return;
-	case REC_TASK:
-		if (bytes >= sizeof(struct rec_task))
-			on_task(d, (const struct rec_task *)record);
-		return;
-	case REC_WAKE:
-		if (bytes >= sizeof(struct rec_wake))
-			wakes_record(d, (const struct rec_wake *)record);
-		return;
-	case REC_EVENT:
-	case REC_WIDE:
-	case REC_PATH:
-	case REC_ASYNC:
-	case REC_PAGES:
-	case REC_TEXTS:
-		break;
-	default: return;
-	}
 	if (record->seq != c->next_seq)
 		lose(d, record->seq - c->next_seq, c->last_ns ? c->last_ns : d->start_ns, record->end_ns, TRACE_LOSS_RING_FULL, cpu);
 	c->next_seq = record->seq + 1;
 	c->last_ns = record->end_ns;
 	d->drained++;
-	if (record->type == REC_ASYNC) {
+}
+
+static inline bool of_test(struct drain *d, const struct rec_head *record)
+{
+	return d->test.pid && selftest_note(&d->test, record);
+}
+
+void drain_record(const struct rec_head *record, uint32_t bytes, uint32_t cpu, void *data)
+{
+	struct drain *d = data;
+	struct drain_counted *c = &d->counted[cpu];
+
+	switch (record->type) {
+	case REC_EVENT:
+	case REC_WIDE:
+	case REC_PATH:
+		count(d, c, record, cpu);
+		if (!of_test(d, record))
+			drain_event(d, record, bytes, NULL);
+		return;
+	case REC_FILE:
+		if (!of_test(d, record) && bytes >= sizeof(struct rec_file))
+			drain_file(d, (const struct rec_file *)record, bytes);
+		return;
+	case REC_TASK:
+		if (!of_test(d, record) && bytes >= sizeof(struct rec_task))
+			on_task(d, (const struct rec_task *)record);
+		return;
+	case REC_WAKE:
+		if (!of_test(d, record) && bytes >= sizeof(struct rec_wake))
+			wakes_record(d, (const struct rec_wake *)record);
+		return;
+	case REC_ASYNC:
+		count(d, rings_numbered_apart(record) ? c + d->recorder->cpus : c, record, cpu);
 		if (bytes >= sizeof(struct rec_async))
 			async_record(d, (const struct rec_async *)record);
-	} else if (record->type == REC_TEXTS) {
-		async_texts(d, (const struct rec_path *)record, bytes);
-	} else if (selftest_note(&d->test, record)) {
 		return;
-	} else if (record->type == REC_PAGES) {
-		if (bytes >= sizeof(struct rec_pages))
+	case REC_PAGES:
+		count(d, c, record, cpu);
+		if (!of_test(d, record) && bytes >= sizeof(struct rec_pages))
 			pages_record(d, (const struct rec_pages *)record);
-	} else {
-		drain_event(d, record, bytes, NULL);
+		return;
+	case REC_TEXTS:
+		count(d, c, record, cpu);
+		async_texts(d, (const struct rec_path *)record, bytes);
+		return;
 	}
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 #include "capture/async.h"
+#include "capture/calls.h"
 #include "capture/files.h"
 #include "capture/maps.h"
 #include "capture/mountinfo.h"
@@ -116,7 +117,12 @@ struct drained {
 
 /* What had to wait because the drainer was behind: some of it, for about that long. */
 void effects_catch_up(struct drain *d, uint64_t budget_ns);
-void effects_apply(struct drain *d, struct drained *e);
+void effects_of(struct drain *d, struct drained *e);
+static inline void effects_apply(struct drain *d, struct drained *e)
+{
+	if (e->name || e->call->special > CALL_SPLIT_OFFSET) /* a read or write does nothing to names */
+		effects_of(d, e);
+}
 /* Remembers that the file with that id was announced under that name. */
 void effects_named(struct drain *d, uint32_t file, struct name *name);
 /* The name of that file now. NULL: it has none, or none that is known. */

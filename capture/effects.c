@@ -293,7 +293,7 @@ static void on_success(struct drain *d, struct drained *e)
 	}
 }
 
-void effects_apply(struct drain *d, struct drained *e)
+void effects_of(struct drain *d, struct drained *e)
 {
 	struct trace_event *ev = &e->event;
 

@@ -22,35 +22,6 @@ void files_release(struct files *files)
 	memset(files, 0, sizeof(*files));
 }
 
-static size_t place_of(uint64_t dev, uint64_t ino, size_t room)
-{
-	uint64_t h = (ino ^ dev << 40) * 0x9e3779b97f4a7c15ULL;
-
-	return (size_t)(h >> 32) & (room - 1);
-}
-
-/* The entry of that inode number, or the free one where it belongs. One number has one entry: that of its newest file. */
-static struct files_entry *lookup(const struct files *files, uint64_t dev, uint64_t ino)
-{
-	size_t at = place_of(dev, ino, files->room);
-
-	while (files->table[at].id && (files->table[at].ino != ino || files->table[at].dev != dev))
-		at = (at + 1) & (files->room - 1);
-	return &files->table[at];
-}
-
-static bool same_generation(uint32_t a, uint32_t b)
-{
-	return a == b || !a || !b;
-}
-
-uint32_t files_find(const struct files *files, uint64_t dev, uint64_t ino, uint32_t generation)
-{
-	const struct files_entry *entry = lookup(files, dev, ino);
-
-	return entry->id && same_generation(entry->generation, generation) ? entry->id : 0;
-}
-
 static int grow(struct files *files)
 {
 	struct files bigger = *files;
@@ -61,7 +32,7 @@ static int grow(struct files *files)
 		return -ENOMEM;
 	for (size_t i = 0; i < files->room; i++)
 		if (files->table[i].id)
-			*lookup(&bigger, files->table[i].dev, files->table[i].ino) = files->table[i];
+			*files_entry(&bigger, files->table[i].dev, files->table[i].ino) = files->table[i];
 	free(files->table);
 	*files = bigger;
 	return 0;
@@ -179,7 +150,7 @@ uint32_t files_see(struct files *files, const struct file_sight *sight)
 
 	if (!sight->ino)
 		return tell(files, sight);
-	entry = lookup(files, sight->dev, sight->ino);
+	entry = files_entry(files, sight->dev, sight->ino);
 	if (is_of(files, entry, sight)) {
 		if (!entry->generation)
 			entry->generation = sight->generation;
@@ -190,7 +161,7 @@ uint32_t files_see(struct files *files, const struct file_sight *sight)
 	if (!entry->id && files->used * 10 >= files->room * 7) {
 		if (grow(files))
 			return 0;
-		entry = lookup(files, sight->dev, sight->ino);
+		entry = files_entry(files, sight->dev, sight->ino);
 	}
 	was_free = !entry->id;
 	entry->dev = sight->dev;

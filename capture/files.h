@@ -43,8 +43,24 @@ struct files {
 };
 
 int files_init(struct files *files, struct trace_writer *writer);
+/* The entry of that inode number, or the free one where it belongs. One number has one entry: that of its newest file. */
+static inline struct files_entry *files_entry(const struct files *files, uint64_t dev, uint64_t ino)
+{
+	size_t at = (size_t)((ino ^ dev << 40) * 0x9e3779b97f4a7c15ULL >> 32) & (files->room - 1);
+
+	while (files->table[at].id && (files->table[at].ino != ino || files->table[at].dev != dev))
+		at = (at + 1) & (files->room - 1);
+	return &files->table[at];
+}
+
 /* The id of the file, 0: not seen yet. */
-uint32_t files_find(const struct files *files, uint64_t dev, uint64_t ino, uint32_t generation);
+static inline uint32_t files_find(const struct files *files, uint64_t dev, uint64_t ino, uint32_t generation)
+{
+	const struct files_entry *entry = files_entry(files, dev, ino);
+
+	return entry->generation == generation || !entry->generation || !generation ? entry->id : 0;
+}
+
 /* The id of the file, which is told to the trace when it is new. 0: out of memory. ino 0: a file of which only the name is known; always new. */
 uint32_t files_see(struct files *files, const struct file_sight *sight);
 /* The file has got one more name, or the call that ended at now_ns has taken that one from it. */

@@ -124,6 +124,7 @@ struct name *names_get(struct names *names, const char *text, size_t length)
 		return NULL;
 	memcpy(name->text, text, length);
 	name->length = (uint32_t)length;
+	name->hash = hash;
 	*slot = (struct names_slot){name, hash};
 	names->count++;
 	return name;
@@ -133,8 +134,10 @@ uint32_t names_string(struct names *names, struct name *name)
 {
 	if (!name)
 		return 0;
-	if (!name->string)
-		name->string = trace_writer_string(names->writer, name->length ? name->text : "/", name->length ? name->length : 1);
+	if (!name->string && name->length)
+		name->string = trace_writer_string_hashed(names->writer, name->text, name->length, name->hash);
+	else if (!name->string)
+		name->string = trace_writer_string(names->writer, "/", 1);
 	return name->string;
 }
 

@@ -15,6 +15,7 @@ enum name_kind { NAME_UNKNOWN, NAME_ABSENT, NAME_DIRECTORY, NAME_LINK, NAME_OTHE
 struct name {
 	char *target; /* of a link */
 	uint32_t string, file, length;
+	uint32_t hash; /* trace_text_hash of the text */
 	uint8_t kind;
 	bool created; /* came into being during the recording */
 	bool looked;  /* its kind was asked from the file system or told by a call */

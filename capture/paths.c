@@ -32,9 +32,9 @@ bool drain_unwanted(const struct drain *d, const struct mountinfo *mounts, const
 }
 
 /*
- * Puts base and text together: string and name. False: a path on a file system that is not recorded.
+ * Puts base and text together: string and name, which are none yet. False: a path on a file system that is not recorded.
  */
-static bool path_of(struct drain *d, struct drained *e, const struct rec_place *base, bool has_base, const char *text, size_t length,
+static bool joined(struct drain *d, struct drained *e, const struct rec_place *base, bool has_base, const char *text, size_t length,
 		    bool follow, uint32_t *string, struct name **name)
 {
 	char *whole = d->text[1];
@@ -42,10 +42,6 @@ static bool path_of(struct drain *d, struct drained *e, const struct rec_place *
 	struct known_path *known;
 	uint32_t hash;
 
-	*string = 0;
-	*name = NULL;
-	if (!length && !(has_base && e->call->shape == SHAPE_CHDIR))
-		return true;
 	if (has_base) {
 		const struct place *place = places_look(&d->places, base);
 		struct name *directory = place ? place->name : NULL;
@@ -83,6 +79,15 @@ static bool path_of(struct drain *d, struct drained *e, const struct rec_place *
 		known->name[follow] = names_resolve(&d->names, whole, n, follow);
 	*name = known->name[follow];
 	return true;
+}
+
+/* The same for a path that there may be. */
+static inline bool path_of(struct drain *d, struct drained *e, const struct rec_place *base, bool has_base, const char *text, size_t length,
+			   bool follow, uint32_t *string, struct name **name)
+{
+	if (!length && !(has_base && e->call->shape == SHAPE_CHDIR))
+		return true;
+	return joined(d, e, base, has_base, text, length, follow, string, name);
 }
 
 /*
