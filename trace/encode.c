@@ -17,13 +17,11 @@ static void put(struct encode *e, enum trace_column column, uint64_t v)
 	e->column[column].at = varint_put(e->column[column].at, v);
 }
 
-static int make_room(struct encode_column *c, size_t more)
+static int grow(struct encode_column *c, size_t more)
 {
 	size_t used = (size_t)(c->at - c->data), room = c->room ? c->room : 512;
 	uint8_t *bigger;
 
-	if (used + more <= c->room)
-		return 0;
 	while (room < used + more)
 		room *= 2;
 	bigger = realloc(c->data, room);
@@ -31,6 +29,11 @@ static int make_room(struct encode_column *c, size_t more)
 		return -ENOMEM;
 	*c = (struct encode_column){bigger, bigger + used, room};
 	return 0;
+}
+
+static inline int make_room(struct encode_column *c, size_t more)
+{
+	return (size_t)(c->at - c->data) + more <= c->room ? 0 : grow(c, more);
 }
 
 static int make_event_columns(struct encode *e)
@@ -143,37 +146,45 @@ int encode_string(struct encode *e, const char *text, size_t n)
 	return 0;
 }
 
-static uint64_t load_member(const void *record, const struct trace_member *m)
+static inline int put_member(struct encode *e, enum trace_column column, enum trace_coding coding, uint64_t v)
 {
-	uint32_t narrow;
-	uint64_t wide;
+	uint64_t *before = &e->predict.member[column];
 
-	if (m->bytes == sizeof(wide)) {
-		memcpy(&wide, (const char *)record + m->offset, sizeof(wide));
-		return wide;
+	if (make_room(&e->column[column], TRACE_VARINT_MAX))
+		return -ENOMEM;
+	switch (coding) {
+	case TRACE_PLAIN: put(e, column, v); break;
+	case TRACE_SIGNED: put(e, column, zigzag((int64_t)v)); break;
+	case TRACE_STRING: put(e, column, predict_string_code(&e->predict, (uint32_t)v)); break;
+	case TRACE_DELTA:
+		put(e, column, zigzag((int64_t)(v - *before)));
+		*before = v;
+		break;
 	}
-	memcpy(&narrow, (const char *)record + m->offset, sizeof(narrow));
-	return m->coding == TRACE_SIGNED ? (uint64_t)(int32_t)narrow : narrow;
+	return 0;
+}
+
+/* All members of a record of that type, in the order of the table. Where the type is a constant, no table is left. */
+static inline __attribute__((always_inline)) int put_members(struct encode *e, enum trace_record_type type, const void *record)
+{
+	int rc = 0;
+
+#define X(number, id, kind, members, member, how, what)                                                               \
+	if (type == TRACE_##kind)                                                                                      \
+		rc |= put_member(e, number, TRACE_##how, (uint64_t)((const struct members *)record)->member);
+	TRACE_MEMBERS(X)
+#undef X
+	return rc;
 }
 
 int encode_definition(struct encode *e, enum trace_record_type type, const void *record)
 {
-	count_record(e, type);
-	for (const struct trace_member *m = trace_members_of(type); m->type == type && m->column; m++) {
-		uint64_t v = load_member(record, m), *before = &e->predict.member[m->column];
+	int rc;
 
-		if (make_room(&e->column[m->column], TRACE_VARINT_MAX))
-			return -ENOMEM;
-		switch ((enum trace_coding)m->coding) {
-		case TRACE_PLAIN: put(e, m->column, v); break;
-		case TRACE_SIGNED: put(e, m->column, zigzag((int64_t)v)); break;
-		case TRACE_STRING: put(e, m->column, predict_string_code(&e->predict, (uint32_t)v)); break;
-		case TRACE_DELTA:
-			put(e, m->column, zigzag((int64_t)(v - *before)));
-			*before = v;
-			break;
-		}
-	}
+	count_record(e, type);
+	rc = type == TRACE_FILE ? put_members(e, TRACE_FILE, record) : put_members(e, type, record); /* of files there are many */
+	if (rc)
+		return rc;
 	if (type == TRACE_FILE)
 		return predict_add_file(&e->predict, record);
 	if (type == TRACE_THREAD)
@@ -234,11 +245,23 @@ static int64_t find_shape(struct encode *e, const struct predict_shape *s)
 	}
 }
 
-static int64_t look_up_shape(struct encode *e, const struct trace_event *v, unsigned fields)
+/* Of each operation: the bits of those members that it uses. */
+static const struct shape_members {
+	uint64_t flags, arg;
+	uint32_t mode;
+} shape_members[TRACE_OP_MAX] = {
+#define X(code, id, name, class, fields) \
+	[code] = {(fields) & TRACE_F_FLAGS ? UINT64_MAX : 0, (fields) & TRACE_F_ARG ? UINT64_MAX : 0, (fields) & TRACE_F_MODE ? UINT32_MAX : 0},
+	TRACE_OPS(X)
+#undef X
+};
+
+static __attribute__((noinline)) int64_t look_up_shape(struct encode *e, const struct trace_event *v, unsigned fields)
 {
-	struct predict_shape s = {.flags = fields & TRACE_F_FLAGS ? v->flags : 0,
-				  .arg = fields & TRACE_F_ARG ? v->arg : 0,
-				  .mode = fields & TRACE_F_MODE ? v->mode : 0,
+	const struct shape_members *of = &shape_members[v->op];
+	struct predict_shape s = {.flags = v->flags & of->flags,
+				  .arg = v->arg & of->arg,
+				  .mode = v->mode & of->mode,
 				  .ring = v->ring,
 				  .bits = v->bits,
 				  .fields = (uint16_t)fields,
@@ -257,6 +280,7 @@ static int64_t look_up_shape(struct encode *e, const struct trace_event *v, unsi
  */
 static inline int64_t shape_of(struct encode *e, const struct trace_event *v, unsigned fields)
 {
+	const struct shape_members *of = &shape_members[v->op];
 	uint32_t number = e->last_shape[v->op];
 	const struct predict_shape *last;
 	uint64_t differs;
@@ -264,8 +288,8 @@ static inline int64_t shape_of(struct encode *e, const struct trace_event *v, un
 	if (number >= e->predict.shapes)
 		return look_up_shape(e, v, fields);
 	last = &e->predict.shape[number];
-	differs = (last->flags ^ (fields & TRACE_F_FLAGS ? v->flags : 0)) | (last->arg ^ (fields & TRACE_F_ARG ? v->arg : 0)) |
-		  (last->mode ^ (fields & TRACE_F_MODE ? v->mode : 0)) | (last->ring ^ v->ring) | (uint64_t)(last->bits ^ v->bits) |
+	differs = ((last->flags ^ v->flags) & of->flags) | ((last->arg ^ v->arg) & of->arg) |
+		  (((last->mode ^ v->mode) & of->mode) | (last->ring ^ v->ring)) | (uint64_t)(last->bits ^ v->bits) |
 		  (uint64_t)(last->op ^ v->op) | (uint64_t)(last->via ^ v->via);
 	return differs ? look_up_shape(e, v, fields) : number;
 }

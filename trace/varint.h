@@ -80,13 +80,13 @@ struct bits_out {
 /* n up to 56; v has no bits above n. Writes 8 bytes at at, of which the whole ones count: no branch, for they would be mispredicted. */
 static inline uint8_t *bits_put56(struct bits_out *b, uint8_t *at, uint64_t v, unsigned n)
 {
-	b->pending |= v << b->fill;
-	b->fill += n;
-	memcpy(at, &b->pending, sizeof(b->pending));
-	at += b->fill >> 3;
-	b->pending >>= b->fill & 56;
-	b->fill &= 7;
-	return at;
+	uint64_t pending = b->pending | v << b->fill; /* at may point anywhere, also to b: here it does not matter */
+	unsigned fill = b->fill + n;
+
+	memcpy(at, &pending, sizeof(pending));
+	b->pending = pending >> (fill & 56);
+	b->fill = fill & 7;
+	return at + (fill >> 3);
 }
 
 /* n up to 64; v has no bits above n. */

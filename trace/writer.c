@@ -417,13 +417,15 @@ int trace_writer_hole(struct trace_writer *w, const struct trace_hole *hole)
 	return define(w, is_file(w, hole->file), TRACE_HOLE, hole);
 }
 
-/* Of the members of an event that name something: those that name what there is not. Without branches: which ones count changes all the time. */
-static inline unsigned unknown_members(const struct trace_writer *w, const struct trace_event *event)
+/* Does an event name what there is not, in a member that its operation uses? The others may be anything. */
+static inline bool names_unknown(const struct trace_writer *w, const struct trace_event *event, unsigned fields)
 {
-	const struct predict *p = &w->encode.predict;
+	uint32_t files = w->encode.predict.files, strings = w->strings.n;
 
-	return (event->file > p->files) * TRACE_F_FILE | (event->file2 > p->files) * TRACE_F_FILE2 | (event->path > w->strings.n) * TRACE_F_PATH |
-	       (event->path2 > w->strings.n) * TRACE_F_PATH2;
+	if (__builtin_expect((event->file <= files) & (event->file2 <= files) & (event->path <= strings) & (event->path2 <= strings), 1))
+		return false;
+	return ((event->file > files) * TRACE_F_FILE | (event->file2 > files) * TRACE_F_FILE2 | (event->path > strings) * TRACE_F_PATH |
+		(event->path2 > strings) * TRACE_F_PATH2) & fields;
 }
 
 static inline int put_event(struct trace_writer *w, const struct trace_event *event)
@@ -436,21 +438,24 @@ static inline int put_event(struct trace_writer *w, const struct trace_event *ev
 		w->refused_ns = event->begin_ns + event->duration_ns;
 		return rc;
 	}
-	if (!op->name || event->thread - 1 >= w->encode.predict.threads || unknown_members(w, event) & op->fields)
+	if (!op->name || event->thread - 1 >= w->encode.predict.threads || names_unknown(w, event, op->fields))
 		return stick(w, -EINVAL);
 	rc = encode_event(&w->encode, event);
 	return rc ? stick(w, rc) : 0;
 }
 
+static __attribute__((noinline)) int put_rewritten(struct trace_writer *w, const struct trace_event *event)
+{
+	struct trace_event changed = *event;
+
+	if (trace_ops[event->op].name)
+		stick(w, rewrite_event(w->rewrite, &changed));
+	return put_event(w, &changed);
+}
+
 int trace_writer_event(struct trace_writer *w, const struct trace_event *event)
 {
-	struct trace_event changed;
-
-	if (!w->rewrite || !trace_ops[event->op].name)
-		return put_event(w, event);
-	changed = *event;
-	stick(w, rewrite_event(w->rewrite, &changed));
-	return put_event(w, &changed);
+	return w->rewrite ? put_rewritten(w, event) : put_event(w, event);
 }
 
 int trace_writer_record(struct trace_writer *w, const struct trace_record *r)
