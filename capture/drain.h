@@ -36,6 +36,11 @@ struct drain {
 	struct spaces spaces;
 	struct elsewhere *elsewhere; /* paths of other roots and namespaces: where they led to last time */
 	uint64_t start_ns;
+	struct { /* the last answer to whether a path is unwanted, and all of that path that the answer hung on */
+		char text[128];
+		size_t bytes;
+		bool unwanted;
+	} mount;
 	struct known_path *known;
 	size_t known_room;
 	struct name **named; /* by file id: the name under which it was announced last */

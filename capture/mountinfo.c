@@ -77,7 +77,7 @@ static int read_file(struct mountinfo *mounts, const char *path)
 	size_t room = 0;
 
 	mounts->entry = NULL;
-	mounts->n = 0;
+	mounts->n = mounts->longest = 0;
 	if (!f)
 		return -errno;
 	while (getline(&line, &room, f) > 0) {
@@ -87,8 +87,11 @@ static int read_file(struct mountinfo *mounts, const char *path)
 			return -ENOMEM;
 		mounts->entry = more;
 		memset(&more[mounts->n], 0, sizeof(*more));
-		if (parse(line, &more[mounts->n]))
-			mounts->n++;
+		if (!parse(line, &more[mounts->n]))
+			continue;
+		if (more[mounts->n].path_bytes > mounts->longest)
+			mounts->longest = more[mounts->n].path_bytes;
+		mounts->n++;
 	}
 	return 0;
 }

@@ -13,7 +13,7 @@ struct mountinfo {
 		bool pseudo;  /* no storage behind it: never recorded */
 		bool makes_devs; /* its files may have an st_dev of their own */
 	} *entry;
-	size_t n;
+	size_t n, longest; /* of path_bytes: what a path has behind as many bytes and one does not matter to where it is */
 };
 
 int mountinfo_read(struct mountinfo *mounts);

@@ -31,10 +31,25 @@ bool drain_unwanted(const struct drain *d, const struct mountinfo *mounts, const
 	return d->only.n > 0;
 }
 
+/* drain_unwanted of a path of our own. Most paths lead to where the one before led: their beginnings are the same. */
+static bool is_unwanted(struct drain *d, const char *path, size_t length)
+{
+	size_t decides = d->mounts.longest + 1;
+
+	if (length < decides || decides > sizeof(d->mount.text))
+		return drain_unwanted(d, &d->mounts, path, length);
+	if (d->mount.bytes != decides || memcmp(path, d->mount.text, decides) != 0) {
+		d->mount.unwanted = drain_unwanted(d, &d->mounts, path, length);
+		d->mount.bytes = decides;
+		memcpy(d->mount.text, path, decides);
+	}
+	return d->mount.unwanted;
+}
+
 /*
  * Puts base and text together: string and name, which are none yet. False: a path on a file system that is not recorded.
  */
-static bool joined(struct drain *d, struct drained *e, const struct rec_place *base, bool has_base, const char *text, size_t length,
+static inline bool joined(struct drain *d, struct drained *e, const struct rec_place *base, bool has_base, const char *text, size_t length,
 		    bool follow, uint32_t *string, struct name **name)
 {
 	char *whole = d->text[1];
@@ -71,7 +86,7 @@ static bool joined(struct drain *d, struct drained *e, const struct rec_place *b
 	if (known->epoch != d->names.epoch) {
 		known->epoch = d->names.epoch;
 		known->name[0] = known->name[1] = NULL;
-		known->pseudo = drain_unwanted(d, &d->mounts, whole, n);
+		known->pseudo = is_unwanted(d, whole, n);
 	}
 	if (known->pseudo)
 		return false;

@@ -118,14 +118,28 @@ static inline void count_record(struct encode *e, enum trace_record_type type)
 	e->records++;
 }
 
+/* How many bytes are the same, of so many. */
+static size_t same_bytes(const char *a, const char *b, size_t most)
+{
+	size_t n = 0;
+
+	for (uint64_t x, y; n + sizeof(x) <= most; n += sizeof(x)) {
+		memcpy(&x, a + n, sizeof(x));
+		memcpy(&y, b + n, sizeof(y));
+		if (x != y)
+			return n + (size_t)__builtin_ctzll(x ^ y) / 8;
+	}
+	while (n < most && a[n] == b[n])
+		n++;
+	return n;
+}
+
 int encode_string(struct encode *e, const char *text, size_t n)
 {
 	struct encode_column *bytes = &e->column[TRACE_COL_STRING_BYTES];
-	size_t shared = 0, most = n < e->previous_bytes ? n : e->previous_bytes;
+	size_t shared = same_bytes(text, e->previous, n < e->previous_bytes ? n : e->previous_bytes);
 	char *copy;
 
-	while (shared < most && text[shared] == e->previous[shared])
-		shared++;
 	if (make_room(bytes, n) || make_room(&e->column[TRACE_COL_STRING_LENGTHS], 2 * TRACE_VARINT_MAX))
 		return -ENOMEM;
 	if (n > e->previous_bytes) {

@@ -91,7 +91,7 @@ static int rehash(struct strings *s)
 }
 
 /* The slot of that text: with its id, or free. */
-static struct string_slot *find_slot(const struct strings *s, const char *text, size_t n, uint32_t hash)
+static inline struct string_slot *find_slot(const struct strings *s, const char *text, size_t n, uint32_t hash)
 {
 	for (uint32_t at = hash;; at++) {
 		struct string_slot *slot = &s->slot[at & (s->slots - 1)];

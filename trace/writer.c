@@ -286,7 +286,7 @@ static int stick(struct trace_writer *w, int rc)
 }
 
 /* Into the file. */
-static uint32_t put_hashed(struct trace_writer *w, const char *text, size_t n, uint32_t hash)
+static inline uint32_t put_hashed(struct trace_writer *w, const char *text, size_t n, uint32_t hash)
 {
 	uint32_t id;
 	int added;
