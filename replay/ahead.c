@@ -63,8 +63,18 @@ static void note_duration(struct ahead *a, const struct ahead_record *r)
 		a->slowest_size_ns = r->record.event.duration_ns;
 }
 
+static void count_names(struct ahead *a, const struct ahead_record *r, int sign)
+{
+	for (int i = 0; i < 2; i++)
+		if (r->name[i].path) {
+			a->named[r->name[i].path % AHEAD_NAMES] += (uint16_t)sign;
+			a->changed[r->name[i].path % AHEAD_NAMES] += (uint16_t)(ahead_changes(&r->name[i]) ? sign : 0);
+		}
+}
+
 static void drop_first(struct ahead *a)
 {
+	count_names(a, ahead_at(a, 0), -1);
 	a->first = a->first + 1 < RING ? a->first + 1 : 0;
 	a->filled--;
 	/* An upper bound will do in between. */
@@ -75,7 +85,7 @@ static void drop_first(struct ahead *a)
 		note_duration(a, ahead_at(a, i));
 }
 
-static void fill(struct ahead *a, const struct compiler *c)
+static void fill(struct ahead *a, struct compiler *c)
 {
 	while (!a->over && a->filled < RING) {
 		struct ahead_record *r = ahead_at(a, a->filled);
@@ -84,12 +94,17 @@ static void fill(struct ahead *a, const struct compiler *c)
 		a->filled += !a->over;
 		r->name[0].path = r->name[1].path = 0;
 		r->size_kind = SIZE_NONE;
+		r->instead = 0;
+		r->settled = false;
+		if (!a->over && r->record.type == TRACE_FILE)
+			model_tell_inode(&c->model, &r->record.file);
 		if (a->over || r->record.type != TRACE_EVENT)
 			continue;
 		r->number = a->events++;
 		ahead_names(&r->record.event, r->name);
 		ahead_size(&r->record.event, r);
 		note_duration(a, r);
+		count_names(a, r, 1);
 	}
 }
 

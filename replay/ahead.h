@@ -8,12 +8,14 @@
  * - Events stand in the order in which they ended. Of calls on one name that overlapped, the results may tell another order: a look-up
  *   that failed with ENOENT took effect before the creation that ended a moment earlier, and one that met a file took effect after the
  *   rename that brought it there. Such an event is compiled first
- *   (ahead_names.c); so is a write that still found the length that a truncation took away (ahead_sizes.c).
+ *   (ahead_names.c, ahead_search.c); so is a write that still found the length that a truncation took away (ahead_sizes.c).
  */
 enum {
-	AHEAD = 1024,
+	AHEAD = 4096,
 	BATCH = 64, /* records decoded at once: decoding and compiling together are more code than the processor keeps at hand */
 	RING = AHEAD + BATCH,
+	AHEAD_WINDOW = 2048, /* calls with names that are put into an order at once */
+	AHEAD_NAMES = 8192,
 };
 
 enum name_need { NEED_NOTHING, NEED_THERE, NEED_NOT_THERE };
@@ -33,6 +35,8 @@ struct ahead_record {
 	struct trace_record record;
 	uint64_t number; /* of the event */
 	struct ahead_name name[2];
+	bool settled; /* it stands where its turn is */
+	uint32_t instead; /* of link: the name of the model that it is replayed from; 0: its own */
 	uint8_t size_kind; /* enum ahead_size_kind: what the event says about its file's size */
 	uint64_t size_from, size_to; /* bytes read or written; or the new size, or the one that was told */
 };
@@ -44,6 +48,16 @@ struct ahead {
 	uint64_t slowest_ns; /* no event with a name in the ring took longer */
 	uint64_t slowest_size_ns; /* nor one that says something about a size */
 	bool over;
+	/* Calls with names in the order that their results tell, when there is doubt: the next is order[order_at]. */
+	struct ahead_order {
+		uint64_t number;
+		uint32_t instead;
+	} order[AHEAD_WINDOW];
+	uint32_t ordered, order_at;
+	struct search *search; /* memory for the next */
+	uint32_t window;       /* calls that it takes at once: fewer where no order explains them */
+	/* How many names in the ring have that text, and how many of them are changed: by the lower bits of its id. */
+	uint16_t named[AHEAD_NAMES], changed[AHEAD_NAMES];
 };
 
 static inline struct ahead_record *ahead_at(struct ahead *a, uint32_t distance)
@@ -55,6 +69,11 @@ static inline struct ahead_record *ahead_at(struct ahead *a, uint32_t distance)
 
 /* The next record to compile, valid until the next call; NULL: there are no more. */
 const struct ahead_record *ahead_next(struct ahead *a, struct compiler *c);
+
+static inline bool ahead_changes(const struct ahead_name *n)
+{
+	return n->effect != EFFECT_NONE || n->from;
+}
 
 static inline bool has_name(const struct ahead_record *r)
 {
@@ -75,3 +94,5 @@ uint32_t ahead_find_size(struct ahead *a, struct compiler *c);
 bool ahead_size_changes(struct ahead *a);
 /* Puts the event that must have taken effect before the first one, if there is one, before it. */
 void ahead_sort(struct ahead *a, struct compiler *c);
+/* Finds the order of the calls with names that are there. */
+void ahead_search(struct ahead *a, struct compiler *c);

@@ -358,6 +358,9 @@ static uint32_t hidden_path(struct compiler *c, enum trace_op op, const char *pa
 
 bool compile_tells_file(const struct trace_event *ev)
 {
+	/* Of a call that failed the recorder says what it believes to have been there. */
+	if (ev->result < 0)
+		return false;
 	switch (ev->op) {
 	case TRACE_OP_STAT: case TRACE_OP_LSTAT: case TRACE_OP_NEWFSTATAT: case TRACE_OP_STATX: case TRACE_OP_EXECVE: case TRACE_OP_EXECVEAT:
 		return true;
@@ -368,10 +371,15 @@ bool compile_tells_file(const struct trace_event *ev)
 /* The file to look for at path: one that the recorder only believes there tells nothing when the results tell what is there. */
 static uint32_t file_at(struct compiler *c, const char *path, bool follow, uint32_t file, struct where *where)
 {
-	if (!file || compile_tells_file(c->ev) || !c->model.file[file].object)
+	uint32_t here;
+
+	if (!file || compile_tells_file(c->ev))
 		return file;
 	model_walk(&c->model, path, follow, where);
-	return where->object == OBJECT_UNKNOWN || where->object == OBJECT_ABSENT ? file : 0;
+	if (where->object == OBJECT_UNKNOWN || where->object == OBJECT_ABSENT)
+		return file;
+	here = c->model.object[where->object].file;
+	return !c->model.file[file].object && (!here || model_same_file(&c->model, here, file)) ? file : 0;
 }
 
 void compile_exists(struct compiler *c, const char *path, bool follow, uint32_t file, enum object_kind kind, struct where *where)
@@ -448,6 +456,7 @@ static void event(struct compiler *c, const struct trace_event *ev)
 	uint64_t end = ev->begin_ns + ev->duration_ns;
 
 	c->ev = ev;
+	c->model.now_ns = end;
 	c->current_lane = PLAN_NONE;
 	c->woken_since_ns = 0;
 	c->bits = 0;
@@ -590,6 +599,7 @@ int plan_compile(struct plan *plan, const struct record_source *source, const st
 	rc = c->order ? open_parts(plan, options->folder) : -ENOMEM;
 	while (!rc && (r = ahead_next(ahead, c))) {
 		c->number = r->number;
+		c->instead = r->instead;
 		record(c, &r->record);
 		rc = c->error;
 		if (options->progress && r->record.type == TRACE_EVENT && !(plan->events & 0xffff))
@@ -605,6 +615,7 @@ int plan_compile(struct plan *plan, const struct record_source *source, const st
 	plan->strings_n = c->strings.n;
 	map_release(&c->strings.index);
 	release(c);
+	free(ahead->search);
 	free(ahead);
 	return rc;
 }

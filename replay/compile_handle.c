@@ -103,6 +103,9 @@ static bool creates(struct compiler *c, uint64_t flags)
 	model_walk(&c->model, c->path, !(flags & O_NOFOLLOW), &c->where);
 	if (c->where.object == OBJECT_ABSENT && c->where.name)
 		return true;
+	/* The recorder may have met another file of that number meanwhile, and given this one a second id. */
+	if (ev->file && c->where.object != OBJECT_ABSENT && model_same_file(&c->model, ev->file, c->model.object[c->where.object].file))
+		return false;
 	return ev->file && c->model.file[ev->file].bits & TRACE_FILE_CREATED && !c->model.file[ev->file].object;
 }
 

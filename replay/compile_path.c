@@ -408,12 +408,25 @@ static void compile_rename(struct compiler *c)
 		compile_whiteout(c, c->path, &c->where);
 }
 
+/* What the call had met was gone when it made its second name: another name serves. */
+static void link_from(struct compiler *c, uint32_t name)
+{
+	uint32_t text = model_path(&c->model, name, false);
+
+	if (!text || strlen(texts_text(&c->strings, text)) >= sizeof(c->path_copy))
+		return;
+	c->path = strcpy(c->path_copy, texts_text(&c->strings, text));
+	c->where.way = 0;
+}
+
 static void compile_link(struct compiler *c)
 {
 	const struct trace_event *ev = c->ev;
 	bool follow = ev->op == TRACE_OP_LINKAT && ev->flags & AT_SYMLINK_FOLLOW;
 	struct plan_args a = {.flags = follow ? AT_SYMLINK_FOLLOW : 0};
 
+	if (c->instead)
+		link_from(c, c->instead);
 	if (ev->result == 0) {
 		compile_exists(c, c->path, follow, ev->file, OBJECT_FILE, &c->where);
 		model_reach(&c->model, c->path2, false, 0, &c->where2);

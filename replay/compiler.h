@@ -92,6 +92,7 @@ struct compiler {
 	struct content *content; /* by file */
 	size_t contents_room;
 	uint64_t number; /* of the event */
+	uint32_t instead; /* of link: the name that it is replayed from (ahead_search.c); 0: its own */
 	uint64_t first_begin_ns, last_end_ns;
 	/* the current event */
 	const struct trace_event *ev;

@@ -65,6 +65,7 @@ void model_existed(struct model *m, uint32_t name, uint32_t object)
 	struct object *o = &m->object[object];
 
 	n->now = object;
+	o->names++;
 	if (n->start == OBJECT_UNKNOWN && (o->bits & OBJECT_AT_START || !o->name))
 		n->start = object;
 	else
@@ -251,6 +252,9 @@ static void leaves(struct model *m, uint32_t name)
 {
 	uint32_t object = m->name[name].now;
 
+	m->change[m->changes++ % MODEL_CHANGES] = (struct model_change){.name = name, .was = object, .end_ns = m->now_ns};
+	if (object != OBJECT_UNKNOWN && object != OBJECT_ABSENT && m->object[object].names)
+		m->object[object].names--;
 	if (object != OBJECT_UNKNOWN && object != OBJECT_ABSENT && m->object[object].kind == OBJECT_DIRECTORY)
 		model_ways_change(m);
 }
@@ -262,6 +266,7 @@ void model_bind(struct model *m, uint32_t name, uint32_t object)
 		m->name[name].start = OBJECT_ABSENT;
 	m->name[name].now = object;
 	m->object[object].name = name;
+	m->object[object].names++;
 }
 
 void model_unbind(struct model *m, uint32_t name)

@@ -35,7 +35,9 @@ struct object {
 	uint32_t mode_set; /* by the recording since, with OBJECT_MODE_KNOWN; 0: not */
 	uint32_t target; /* text of a symbolic link */
 	uint32_t name; /* a name that leads or led to it */
+	uint32_t names; /* how many lead to it, as far as is known */
 	uint32_t start_name; /* of the starting state; 0 when it had none */
+	uint32_t file; /* the trace's newest id of it; 0: none */
 	uint64_t start_size, size;
 	uint64_t low_size; /* the smallest that it ever was */
 	uint64_t changed_ns; /* end of the operation that changed its size last */
@@ -55,6 +57,7 @@ struct model_file { /* what the trace says about a file id */
 	uint32_t path;   /* canonical, of the first sight */
 	uint32_t target;
 	uint32_t mode, nlink, bits;
+	uint32_t inode, generation; /* a hash of the device and the number; 0: not told */
 	uint64_t size;
 };
 
@@ -79,6 +82,14 @@ struct model_missing {
 	struct map seen;
 };
 
+enum { MODEL_CHANGES = 256 };
+
+/* What names led to before the newest changes: a call that was under way may still have met it. */
+struct model_change {
+	uint32_t name, was;
+	uint64_t end_ns; /* of the operation */
+};
+
 struct way { /* model_way.c */
 	uint32_t name, epoch;
 	uint32_t text; /* of the path in the plan; 0: not yet */
@@ -100,6 +111,9 @@ struct model {
 	struct way *way; /* by id of the path's text in the trace */
 	size_t ways_room;
 	uint32_t epoch; /* how often directories moved */
+	struct model_change change[MODEL_CHANGES];
+	uint64_t changes; /* the newest stands before the place of this number */
+	uint64_t now_ns;  /* end of the operation that is compiled */
 	uint64_t conflicts;
 };
 
@@ -108,6 +122,8 @@ void model_release(struct model *m);
 
 /* Learns a file definition. path and target are texts of the trace; they are copied. */
 void model_define(struct model *m, const struct trace_file *file, const char *path, const char *target);
+/* Of a definition only which file it is of, for who looks ahead. */
+void model_tell_inode(struct model *m, const struct trace_file *file);
 
 /* For the parts of the model: the name existed at the start and leads to object; unknown directories on the way are made with must_exist. */
 void model_existed(struct model *m, uint32_t name, uint32_t object);
@@ -146,6 +162,8 @@ uint32_t model_new_object(struct model *m, enum object_kind kind, uint32_t mode)
 void model_bind(struct model *m, uint32_t name, uint32_t object);
 void model_unbind(struct model *m, uint32_t name);
 void model_tie(struct model *m, uint32_t file, uint32_t object);
+/* May both ids be of one file? One that was only looked at has no generation: it may be the file of that number that is known already. */
+bool model_same_file(const struct model *m, uint32_t a, uint32_t b);
 
 /* Its permissions were changed. */
 void model_set_mode(struct model *m, uint32_t object, uint32_t mode);

@@ -16,11 +16,39 @@ static uint32_t make_link(struct model *m, uint32_t name, uint32_t target)
 	return object;
 }
 
+static uint32_t inode_hash(uint64_t dev, uint64_t ino)
+{
+	uint64_t h = (ino ^ dev << 40) * 0x9e3779b97f4a7c15ULL;
+
+	return (uint32_t)(h >> 32) | 1;
+}
+
+bool model_same_file(const struct model *m, uint32_t a, uint32_t b)
+{
+	const struct model_file *f = &m->file[a], *g = &m->file[b];
+
+	return a == b || (f->inode && f->inode == g->inode && (!f->generation || !g->generation || f->generation == g->generation));
+}
+
+static void join(struct model *m, uint32_t file, uint32_t object)
+{
+	m->file[file].object = object;
+	if (m->file[file].inode)
+		m->object[object].file = file;
+}
+
+void model_tell_inode(struct model *m, const struct trace_file *file)
+{
+	m->file = grow(m->file, &m->files_room, (size_t)file->id + 1, sizeof(*m->file));
+	m->file[file->id].inode = file->ino ? inode_hash(file->dev, file->ino) : 0;
+	m->file[file->id].generation = file->generation;
+}
+
 void model_define(struct model *m, const struct trace_file *file, const char *path, const char *target)
 {
 	struct model_file *f;
 
-	m->file = grow(m->file, &m->files_room, (size_t)file->id + 1, sizeof(*m->file));
+	model_tell_inode(m, file);
 	f = &m->file[file->id];
 	*f = (struct model_file){.object = f->object,
 				 .path = path[0] == '/' ? texts_add(m->strings, path, strlen(path)) : 0,
@@ -28,6 +56,8 @@ void model_define(struct model *m, const struct trace_file *file, const char *pa
 				 .mode = file->mode,
 				 .nlink = file->nlink,
 				 .bits = file->bits,
+				 .inode = f->inode,
+				 .generation = f->generation,
 				 .size = file->size};
 	/* A link explains paths that lead through it, whether or not an operation looks at the link itself. */
 	if (S_ISLNK(file->mode) && target[0] && !(file->bits & TRACE_FILE_CREATED))
@@ -64,7 +94,7 @@ static uint32_t object_for(struct model *m, uint32_t file, enum object_kind othe
 		o->size = o->start_size = o->low_size = f->size > INT64_MAX ? INT64_MAX : f->size;
 	if (kind == OBJECT_LINK)
 		o->target = f->target ? f->target : texts_add(m->strings, "unknown", 7);
-	m->file[file].object = object;
+	join(m, file, object);
 	return object;
 }
 
@@ -122,7 +152,7 @@ uint32_t model_object_of(struct model *m, uint32_t file)
 		strcpy(path, text);
 		object = place(m, path, file, OBJECT_FILE, &where);
 		if (object && !m->file[file].object) {
-			m->file[file].object = object;
+			join(m, file, object);
 			tell_mode(m, file, object);
 		}
 	}
@@ -257,9 +287,7 @@ static void appear(struct model *m, uint32_t file, enum object_kind kind, struct
 
 static bool is_gone(const struct model *m, uint32_t object)
 {
-	uint32_t name = m->object[object].name;
-
-	return name && m->name[name].now != object;
+	return m->object[object].name && !m->object[object].names;
 }
 
 void model_exists(struct model *m, const char *path, bool follow, uint32_t file, enum object_kind kind, struct where *where)
@@ -270,7 +298,7 @@ void model_exists(struct model *m, const char *path, bool follow, uint32_t file,
 	model_walk_existing(m, path, follow, false, where);
 	if (where->object != OBJECT_UNKNOWN && where->object != OBJECT_ABSENT) {
 		/* The first time that this object is seen under its id, or the inode of a removed file was used again. */
-		if (file && (!known || (known != where->object && is_gone(m, known))))
+		if (file && (!known || (known != where->object && (is_gone(m, known) || model_same_file(m, file, m->object[where->object].file)))))
 			model_tie(m, file, where->object);
 		if (!file || m->file[file].object == where->object)
 			return;
@@ -322,7 +350,7 @@ void model_tie(struct model *m, uint32_t file, uint32_t object)
 
 	if (!file)
 		return;
-	m->file[file].object = object;
+	join(m, file, object);
 	if (!(o->bits & OBJECT_AT_START))
 		return;
 	tell_mode(m, file, object);

@@ -81,6 +81,40 @@ static void storm(void)
 		pthread_join(t[i], NULL);
 }
 
+/* Four threads make, link, look at and remove 24 names of one directory. Inode numbers are soon used again. */
+static void *linker(void *arg)
+{
+	unsigned seed = (unsigned)(size_t)arg;
+
+	for (int i = 0; i < 600; i++) {
+		char from[32], to[32];
+		struct stat st;
+
+		snprintf(from, sizeof(from), "d/n%d", rand_r(&seed) % 24);
+		snprintf(to, sizeof(to), "d/n%d", rand_r(&seed) % 24);
+		switch (rand_r(&seed) % 6) {
+		case 0: link(from, to); break;
+		case 1: rename(from, to); break;
+		case 2: unlink(from); break;
+		case 3: stat(from, &st); break;
+		case 4: close(open(from, O_CREAT | O_EXCL | O_WRONLY, 0600)); break;
+		default: close(open(from, O_CREAT | O_WRONLY, 0600));
+		}
+	}
+	return NULL;
+}
+
+static void link_storm(void)
+{
+	pthread_t t[4];
+
+	MUST(mkdir("d", 0755));
+	for (size_t i = 0; i < 4; i++)
+		pthread_create(&t[i], NULL, linker, (void *)(i + 1));
+	for (int i = 0; i < 4; i++)
+		pthread_join(t[i], NULL);
+}
+
 static void send_fd(int socket, int fd)
 {
 	char control[CMSG_SPACE(sizeof(int))] = {0}, byte = 0;
@@ -340,7 +374,7 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		void (*run)(void);
-	} cases[] = {{"storm", storm},     {"pass", pass},	     {"append", append},     {"truncate", truncate_read}, {"sparse", sparse},
+	} cases[] = {{"storm", storm},     {"linkstorm", link_storm}, {"pass", pass},	     {"append", append},     {"truncate", truncate_read}, {"sparse", sparse},
 		     {"attributes", attributes}, {"deleted", deleted}, {"nameless", nameless}, {"renames", renames},	 {"links", links}};
 
 	memset(block, 'x', sizeof(block));

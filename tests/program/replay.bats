@@ -617,6 +617,66 @@ good_between() { # LEAST MOST [OPTION]...
 	[ "$(names)" = ./n ]
 }
 
+@test "a link made its name when what it had met was gone, had another name only, or was replaced" {
+	build <<-'EOT'
+		thread 1 tid=10
+		thread 2 tid=11
+		file 1 ino=1 mode=0100644 size=10 path="/d/a"
+		file 2 ino=2 mode=0100644 size=20 path="/d/t"
+		0.1 1 newfstatat file=1 path="/d/a"
+		0.2 1 newfstatat file=2 path="/d/t"
+		0.3 1 link file=1 path="/d/a" path2="/d/b"
+		1.001+0.001 2 unlink path="/d/a"
+		1.003+0.001 2 unlink path="/d/t"
+		1+0.01 1 link path="/d/a" path2="/d/t"
+		2 1 newfstatat file=1 path="/d/t"
+	EOT
+	good
+	[ "$(stat -c '%h %s' root/d/b root/d/t | xargs)" = "2 10 2 10" ]
+	build <<-'EOT'
+		thread 1 tid=10
+		thread 2 tid=11
+		file 1 ino=1 mode=0100644 size=10 path="/d/a"
+		file 2 ino=2 mode=0100644 size=20 path="/d/c"
+		0.1 1 newfstatat file=1 path="/d/a"
+		0.2 1 newfstatat file=2 path="/d/c"
+		1.001+0.001 2 rename path="/d/c" path2="/d/a"
+		1+0.01 1 link path="/d/a" path2="/d/n" = -ENOENT
+		2 1 newfstatat file=2 path="/d/a"
+	EOT
+	good
+	build <<-'EOT'
+		thread 1 tid=10
+		thread 2 tid=11
+		file 1 ino=1 mode=0100644 size=10 path="/d/a"
+		0.1 1 newfstatat file=1 path="/d/a"
+		0.2 1 newfstatat path="/d/t" = -ENOENT
+		1.001+0.001 2 unlink path="/d/a"
+		1.003+0.001 2 mknod path="/d/t" mode=0100600
+		1+0.01 1 link path="/d/a" path2="/d/t" = -EEXIST
+		2 1 newfstatat path="/d/a" = -ENOENT
+	EOT
+	good
+}
+
+@test "what a later look met decides between two orders that both explain the calls" {
+	for met in 1 2; do
+		build <<-EOT
+			thread 1 tid=10
+			thread 2 tid=11
+			file 1 ino=1 mode=0100644 size=10 path="/d/a"
+			file 2 ino=2 mode=0100644 size=20 path="/d/b"
+			0.1 1 newfstatat file=1 path="/d/a"
+			0.2 1 newfstatat file=2 path="/d/b"
+			1.001+0.002 2 rename path="/d/b" path2="/d/n"
+			1+0.01 1 rename path="/d/a" path2="/d/n"
+			3 1 newfstatat file=$met path="/d/n"
+		EOT
+		good
+		[ "$(stat -c %s root/d/n)" = "${met}0" ]
+	done
+}
+
 @test "the end that a seek found is before or after a write that overlapped" {
 	{
 		printf '%s\n' 'thread 1 tid=10' 'thread 2 tid=11' 'file 1 mode=0100644 bits=created path="/d"' \
@@ -1385,9 +1445,9 @@ same_details() {
 	done
 }
 
-@test "renames of four threads among the same names, and reads against truncation: as recorded, again and again" {
+@test "renames and links of four threads among the same names, and reads against truncation: as recorded, again and again" {
 	make -s -C "$BATS_TEST_DIRNAME/../.." build/helpers/fsops
-	for case in storm truncate; do
+	for case in storm linkstorm truncate; do
 		rm -rf w
 		mkdir w
 		echo "$case:"
