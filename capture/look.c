@@ -79,7 +79,7 @@ static void look_at(struct names *names, struct name *name, const struct statx *
 		if (name->target)
 			sight.target = trace_writer_string(names->writer, name->target, strlen(name->target));
 	}
-	if (!S_ISREG(st->stx_mode) && !S_ISDIR(st->stx_mode) && !S_ISLNK(st->stx_mode))
+	if (S_ISCHR(st->stx_mode) || S_ISBLK(st->stx_mode))
 		return;
 	st_dev = (uint64_t)st->stx_dev_major << 20 | st->stx_dev_minor;
 	sight.dev = spaces_kernel_dev(names->spaces, name->text, name->length, st_dev);

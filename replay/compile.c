@@ -392,7 +392,7 @@ void compile_exists(struct compiler *c, const char *path, bool follow, uint32_t 
 	if (!where->appeared)
 		return;
 	o = &c->model.object[where->object];
-	a.mode = o->mode;
+	a.mode = o->mode | o->type;
 	hidden_path(c, o->kind == OBJECT_DIRECTORY ? TRACE_OP_MKDIR : TRACE_OP_MKNOD, path, where, &a);
 	a.length = o->size;
 	if (o->kind == OBJECT_FILE && o->size)

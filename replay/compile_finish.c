@@ -32,7 +32,7 @@ static void add_entry(struct listing *l, uint32_t object, size_t length, bool mo
 	else if (o->kind == OBJECT_LINK)
 		e.mode |= S_IFLNK;
 	else
-		e.mode |= S_IFREG;
+		e.mode |= o->type ? o->type : S_IFREG;
 	if (o->bits & OBJECT_LISTED)
 		e.bits |= PLAN_ENTRY_SPARSE;
 	if (moved || o->bits & OBJECT_CHANGED)
@@ -187,6 +187,8 @@ void compile_finish(struct compiler *c)
 	p->slots = (uint32_t)c->handles.slots;
 	p->conflicts = c->model.conflicts;
 	p->first_begin_ns = c->first_begin_ns;
+	for (size_t i = 1; i < c->model.objects && !p->fifos; i++)
+		p->fifos = S_ISFIFO(c->model.object[i].type);
 	p->recorded_elapsed_ns = c->last_end_ns > c->first_begin_ns ? c->last_end_ns - c->first_begin_ns : 0;
 	map_release(&start.entry_of);
 	map_release(&final.entry_of);

@@ -230,7 +230,7 @@ static void make_something(struct compiler *c, enum object_kind kind)
 	compile_vanished(c, c->path, &c->where);
 	object = model_new_object(&c->model, kind, ev->mode);
 	if (kind == OBJECT_FILE && !S_ISREG(ev->mode) && ev->mode & S_IFMT)
-		c->model.object[object].bits |= OBJECT_SPECIAL;
+		model_set_special(&c->model, object, ev->mode);
 	model_tie(&c->model, ev->file, object);
 	model_bind(&c->model, c->where.name, object);
 }
@@ -251,6 +251,8 @@ static void compile_make(struct compiler *c, enum object_kind kind)
 {
 	struct plan_args a = {.mode = c->ev->mode & 0777};
 
+	if (S_ISFIFO(c->ev->mode) || S_ISSOCK(c->ev->mode))
+		a.mode |= c->ev->mode & S_IFMT;
 	if (c->ev->result == 0)
 		make_something(c, kind);
 	else

@@ -49,26 +49,32 @@ const char *lane_bytes(const struct lane *l, uint64_t offset, uint64_t length)
 	return l->run->pool + scattered(offset / STRETCH_BYTES, room - STRETCH_BYTES) + offset % STRETCH_BYTES;
 }
 
-struct open_how lane_open_how(const struct plan_args *a)
+/*
+ * No open of a FIFO is in the plan. But where there are FIFOs one may stand in the place of something else (another order, a trace that lies),
+ * and opening it must not wait for its other end.
+ */
+struct open_how lane_open_how(const struct lane *l, const struct plan_args *a)
 {
-	return (struct open_how){.flags = a->flags | O_CLOEXEC, .mode = a->flags & (O_CREAT | (O_TMPFILE & ~O_DIRECTORY)) ? a->mode : 0,
+	return (struct open_how){.flags = a->flags | O_CLOEXEC | (l->run->plan->fifos && !(a->flags & O_PATH) ? O_NONBLOCK : 0), .mode = a->flags & (O_CREAT | (O_TMPFILE & ~O_DIRECTORY)) ? a->mode : 0,
 				 .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
 }
 
-void lane_opened(struct lane *l, uint32_t slot, uint32_t path, int fd)
+void lane_opened(struct lane *l, uint32_t slot, const struct plan_args *a, int fd)
 {
 	if (slot == PLAN_NONE) {
 		/* It was expected to fail. */
 		CALL1(SYS_close, fd);
 		return;
 	}
-	l->run->slot_path[slot] = path;
+	if (l->run->plan->fifos && !(a->flags & (O_NONBLOCK | O_PATH)))
+		CALL3(SYS_fcntl, fd, F_SETFL, a->flags & (O_APPEND | O_DIRECT | O_NOATIME));
+	l->run->slot_path[slot] = a->path;
 	atomic_store_explicit(&l->run->slot[slot], fd, memory_order_relaxed);
 }
 
 static int64_t open_slot(struct lane *l, uint32_t slot, const struct plan_args *a)
 {
-	struct open_how how = lane_open_how(a);
+	struct open_how how = lane_open_how(l, a);
 	int64_t fd;
 	int tries = 0;
 
@@ -77,7 +83,7 @@ static int64_t open_slot(struct lane *l, uint32_t slot, const struct plan_args *
 		fd = CALL4(SYS_openat2, l->run->root_fd, text(l, a->path), &how, sizeof(how));
 	while (fd == -EAGAIN && ++tries < 1000);
 	if (fd >= 0)
-		lane_opened(l, slot, a->path, (int)fd);
+		lane_opened(l, slot, a, (int)fd);
 	return fd;
 }
 
@@ -281,6 +287,12 @@ static int64_t execute_path(struct lane *l, const struct plan_op *op, const stru
 	}
 }
 
+/* No devices, whatever the plan says. */
+static uint32_t made_type(uint32_t mode)
+{
+	return S_ISFIFO(mode) || S_ISSOCK(mode) ? mode & S_IFMT : S_IFREG;
+}
+
 static int64_t execute_change(struct lane *l, const struct plan_op *op, const struct plan_args *a)
 {
 	bool by_slot = op->bits & PLAN_BY_SLOT;
@@ -288,7 +300,7 @@ static int64_t execute_change(struct lane *l, const struct plan_op *op, const st
 
 	switch (op->op) {
 	case TRACE_OP_MKDIR: case TRACE_OP_MKDIRAT: return CALL2(SYS_mkdir, path, a->mode);
-	case TRACE_OP_MKNOD: case TRACE_OP_MKNODAT: case TRACE_OP_BIND: return CALL3(SYS_mknod, path, S_IFREG | a->mode, 0);
+	case TRACE_OP_MKNOD: case TRACE_OP_MKNODAT: case TRACE_OP_BIND: return CALL3(SYS_mknod, path, made_type(a->mode) | (a->mode & 0777), 0);
 	case TRACE_OP_RENAME: case TRACE_OP_RENAMEAT: return CALL2(SYS_rename, path, path2);
 	case TRACE_OP_RENAMEAT2: return CALL5(SYS_renameat2, AT_FDCWD, path, AT_FDCWD, path2, a->flags);
 	case TRACE_OP_LINK: case TRACE_OP_LINKAT: return CALL5(SYS_linkat, by_slot ? lane_descriptor(l, op->handle) : AT_FDCWD, path, AT_FDCWD, path2, a->flags);

@@ -275,6 +275,12 @@ void model_unbind(struct model *m, uint32_t name)
 	m->name[name].now = OBJECT_ABSENT;
 }
 
+void model_set_special(struct model *m, uint32_t object, uint32_t mode)
+{
+	m->object[object].bits |= OBJECT_SPECIAL;
+	m->object[object].type = S_ISFIFO(mode) || S_ISSOCK(mode) ? mode & S_IFMT : 0;
+}
+
 void model_set_mode(struct model *m, uint32_t object, uint32_t mode)
 {
 	m->object[object].mode_set = OBJECT_MODE_KNOWN | (mode & 0777);

@@ -19,7 +19,7 @@ enum object_kind { OBJECT_FILE, OBJECT_DIRECTORY, OBJECT_LINK };
 
 enum object_bits {
 	OBJECT_AT_START = 1 << 0, /* belongs to the starting state */
-	OBJECT_SPECIAL = 1 << 1,  /* a device, FIFO or socket in the recording; stands as an empty file */
+	OBJECT_SPECIAL = 1 << 1,  /* a device, FIFO or socket: nothing is read or written in it; a device stands as an empty file */
 	OBJECT_CHANGED = 1 << 5,  /* its data or attributes are changed by the recording */
 	OBJECT_LISTED = 1 << 4,   /* only known from the listing of its directory: nothing reads it */
 	OBJECT_GUESSED = 1 << 3,  /* nothing is known but that it exists: its kind, mode and size come with its file id */
@@ -32,6 +32,7 @@ enum { OBJECT_MODE_KNOWN = 01000 };
 struct object {
 	uint8_t kind, bits;
 	uint32_t mode; /* permissions at first sight or creation */
+	uint32_t type; /* of what is OBJECT_SPECIAL: S_IFIFO, S_IFSOCK, or 0 */
 	uint32_t mode_set; /* by the recording since, with OBJECT_MODE_KNOWN; 0: not */
 	uint32_t target; /* text of a symbolic link */
 	uint32_t name; /* a name that leads or led to it */
@@ -165,6 +166,8 @@ void model_tie(struct model *m, uint32_t file, uint32_t object);
 /* May both ids be of one file? One that was only looked at has no generation: it may be the file of that number that is known already. */
 bool model_same_file(const struct model *m, uint32_t a, uint32_t b);
 
+/* It is of that type, which is no regular file. */
+void model_set_special(struct model *m, uint32_t object, uint32_t mode);
 /* Its permissions were changed. */
 void model_set_mode(struct model *m, uint32_t object, uint32_t mode);
 

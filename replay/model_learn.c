@@ -89,7 +89,7 @@ static uint32_t object_for(struct model *m, uint32_t file, enum object_kind othe
 		return object;
 	}
 	if (kind == OBJECT_FILE && (f->mode & S_IFMT) && !S_ISREG(f->mode))
-		o->bits |= OBJECT_SPECIAL;
+		model_set_special(m, object, f->mode);
 	else if (kind == OBJECT_FILE)
 		o->size = o->start_size = o->low_size = f->size > INT64_MAX ? INT64_MAX : f->size;
 	if (kind == OBJECT_LINK)
@@ -361,7 +361,7 @@ void model_tie(struct model *m, uint32_t file, uint32_t object)
 		if (o->kind == OBJECT_LINK)
 			o->target = f->target;
 		if (o->kind == OBJECT_FILE && !S_ISREG(f->mode))
-			o->bits |= OBJECT_SPECIAL;
+			model_set_special(m, object, f->mode);
 		o->bits &= (uint8_t)~OBJECT_GUESSED;
 	}
 	if (o->kind == OBJECT_FILE && S_ISREG(f->mode) && !(o->bits & OBJECT_SIZE_SET) && f->size <= INT64_MAX && o->start_size < f->size)

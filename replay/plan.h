@@ -99,7 +99,7 @@ struct plan_entry {
 	uint32_t target; /* text of a symbolic link */
 	uint32_t same_as; /* entry that this is a hard link to; PLAN_NONE */
 	uint32_t bits;
-	uint32_t mode; /* type and permissions; type is S_IFREG, S_IFDIR or S_IFLNK */
+	uint32_t mode; /* type and permissions; type is S_IFREG, S_IFDIR, S_IFLNK, S_IFIFO or S_IFSOCK */
 	uint64_t size;
 	uint32_t first_hole, holes; /* of plan.hole */
 	float zero_ratio;   /* of its data: pages of zeros */
@@ -167,6 +167,7 @@ struct plan {
 	uint64_t gap_ns[GAP_KINDS]; /* between calls without a pause between them, as the recorder saw them; 0: not known */
 	uint64_t replayed, kept_books; /* events that become operations; that only the compiler needed */
 	uint64_t bytes, bytes_replayed; /* read and written */
+	bool fifos; /* there are some, or it makes some */
 	uint64_t fallbacks;             /* descriptors that the trace could not explain */
 	uint64_t conflicts;             /* events that contradict what the trace said before */
 	uint64_t skipped[TRACE_OP_MAX];

@@ -90,7 +90,7 @@ void ring_names_prepare(struct io_uring_sqe *e, struct ring *r, const struct rin
 
 	switch (ring_names_request(r, q->op, a)) {
 	case IORING_OP_OPENAT2:
-		*how = lane_open_how(a);
+		*how = lane_open_how(r->lane, a);
 		io_uring_prep_openat2(e, r->lane->run->root_fd, text(r, a->path), how);
 		break;
 	case IORING_OP_CLOSE: io_uring_prep_close(e, fd); break;
@@ -114,7 +114,7 @@ int64_t ring_names_complete(struct ring *r, const struct ring_request *q, int64_
 			return execute(r->lane, q->op);
 		}
 		if (result >= 0)
-			lane_opened(r->lane, q->op->handle, q->args->path, (int)result);
+			lane_opened(r->lane, q->op->handle, q->args, (int)result);
 		return result;
 	case IORING_OP_CLOSE:
 		if (result != -ECANCELED && q->op->handle != PLAN_NONE)

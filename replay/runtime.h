@@ -112,9 +112,9 @@ int lane_descriptor(const struct lane *l, uint32_t slot);
 const char *lane_bytes(const struct lane *l, uint64_t offset, uint64_t length);
 /* How an open is done: confined to the root. */
 struct open_how;
-struct open_how lane_open_how(const struct plan_args *a);
+struct open_how lane_open_how(const struct lane *l, const struct plan_args *a);
 /* It was: the descriptor is the slot's from now on. */
-void lane_opened(struct lane *l, uint32_t slot, uint32_t path, int fd);
+void lane_opened(struct lane *l, uint32_t slot, const struct plan_args *a, int fd);
 /* The vector of a readv or writev: as many parts as recorded (1024 at most), of equal length, aligned for O_DIRECT where that is possible. */
 int lane_vector(struct iovec *iov, const struct plan_args *a, char *base);
 

@@ -175,6 +175,8 @@ static int create_rest(struct state_work *w, const struct plan_entry *e)
 		return 0;
 	if (S_ISREG(e->mode))
 		return create_file(w, e);
+	if (S_ISFIFO(e->mode) || S_ISSOCK(e->mode))
+		return mknod(path, e->mode & (S_IFMT | 0777), 0) ? state_fail(w, path, "cannot create", -errno) : 0;
 	return symlink(plan_text(w->plan, e->target), path) ? state_fail(w, path, "cannot create", -errno) : 0;
 }
 

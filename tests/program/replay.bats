@@ -1414,6 +1414,41 @@ same_details() {
 	[ ! -e root/d/s ]
 }
 
+@test "FIFOs and sockets are made, before and by the recording, undone, and never waited for; devices are files" {
+	build <<-'EOF'
+		thread 1 tid=10
+		file 1 ino=1 mode=010640 path="/d/old"
+		file 2 ino=2 mode=0140700 path="/d/socket"
+		file 3 ino=3 mode=020600 path="/d/null"
+		1 1 newfstatat file=1 path="/d/old"
+		2 1 newfstatat file=2 path="/d/socket"
+		3 1 newfstatat file=3 path="/d/null"
+		4 1 mknodat fd=AT_FDCWD path="/d/new" mode=010600
+		5 1 mknodat fd=AT_FDCWD path="/d/new" mode=010600 = -EEXIST
+		6 1 mknod path="/d/zero" mode=020666 arg=0x105
+		7 1 chmod path="/d/new" mode=0644
+		8 1 link path="/d/new" path2="/d/also"
+		9 1 rename path="/d/old" path2="/d/moved" file=1
+		10 1 unlink path="/d/socket" file=2
+	EOF
+	good
+	[ "$(cd root/d && stat -c '%n %F %a' * | tr '\n' ',')" = \
+		"also fifo 644,moved fifo 640,new fifo 644,null regular empty file 600,zero regular empty file 666," ]
+	run -0 --separate-stderr "$iorig" replay t.iotrace --root root -o run --reset --cache hot
+	jq -e '.outcome == "ok" and .mismatch.count == 0 and .tree.differences == 0' run/run.json
+	build <<-'EOF'
+		thread 1 tid=10
+		1 1 mknod path="/d/p" mode=010600
+		2 1 openat path="/d/p" flags=O_RDONLY = -ENOENT
+		3 1 openat path="/d/p" flags=O_WRONLY = -ENOENT
+		4 1 openat path="/d/f" flags=O_RDWR|O_CREAT|O_APPEND mode=0600 bits=created = 3
+		5 1 write fd=3 offset=0 length=10 = 10
+	EOF
+	replay
+	[ "$status" = 1 ]
+	jq -e '.mismatch.count == 2 and (.mismatch.first[0].got | type) == "number" and .mismatch.first[1].got == "ENXIO"' run/run.json
+}
+
 @test "a look during a rename met what the kernel says that it met" {
 	for seen in 'file=1 path="/d/b"' 'file=2 path="/d/b"' 'file=1 path="/d/a"'; do
 		for flags in 0 0x2; do
