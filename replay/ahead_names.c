@@ -222,9 +222,26 @@ static void follow(struct ahead *a)
 	bring(a, own);
 }
 
+/* A link whose first name was changed while it was under way: it may have met what was there before. */
+static bool is_late_link(const struct ahead_record *first, struct compiler *c)
+{
+	const struct trace_event *ev = &first->record.event;
+	const struct model *m = &c->model;
+	struct where where = {.way = ev->path};
+
+	if ((ev->op != TRACE_OP_LINK && ev->op != TRACE_OP_LINKAT) || !first->name[0].path ||
+	    c->source->string(c->source->self, ev->path)[0] != '/')
+		return false;
+	model_walk(&c->model, c->source->string(c->source->self, ev->path), false, &where);
+	for (uint64_t i = m->changes; where.name && i-- && i + MODEL_CHANGES >= m->changes;)
+		if (m->change[i % MODEL_CHANGES].name == where.name && m->change[i % MODEL_CHANGES].end_ns > ev->begin_ns)
+			return true;
+	return false;
+}
+
 static void sort_names(struct ahead *a, struct compiler *c)
 {
-	if (a->order_at == a->ordered && is_doubtful(a))
+	if (a->order_at == a->ordered && (is_doubtful(a) || is_late_link(ahead_at(a, 0), c)))
 		ahead_search(a, c);
 	follow(a);
 }

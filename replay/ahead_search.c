@@ -20,6 +20,7 @@ enum {
 	FRESH = 0x40000000,   /* the file of that id, which is made or met in the window */
 	NO_FILE = 0x80000000, /* what the call of that place made or met; of a file that nobody told */
 	TEXT = 0x80000000,    /* key of a place: path (string of the trace) whose directory is not known yet */
+	MOVED = 16,	      /* directories */
 	STEPS = 4,	      /* for each call, on average */
 	SEEN = 8192,
 	SLOTS = 4 * AHEAD_WINDOW,
@@ -39,6 +40,7 @@ struct call { /* one of those that are put into an order */
 
 struct place { /* a name */
 	uint32_t key, now;
+	bool directory; /* made by a call of the window */
 };
 
 struct undo {
@@ -60,6 +62,8 @@ struct search {
 	struct undo undo[2 * AHEAD_WINDOW + 1];
 	struct frame frame[AHEAD_WINDOW + 1], best[AHEAD_WINDOW + 1];
 	uint64_t seen[SEEN];
+	const char *moved[MOVED]; /* paths of directories that are renamed */
+	uint32_t moves;
 	uint64_t slowest_ns, hash;
 	uint32_t calls, places, undos, depth, low;
 	uint32_t at; /* the call that is tried, and what the replay would link from */
@@ -74,6 +78,18 @@ static uint64_t mix(uint64_t a, uint64_t b)
 
 /* ---- names ------------------------------------------------------------------------------------------------------------------- */
 
+/* Below a directory that is renamed in the window: what the name will be is not known. */
+static bool is_moved(const struct search *s, const char *path)
+{
+	for (uint32_t i = 0; i < s->moves; i++) {
+		size_t n = strlen(s->moved[i]);
+
+		if (!strncmp(path, s->moved[i], n) && path[n] == '/')
+			return true;
+	}
+	return false;
+}
+
 static uint16_t place_of(struct search *s, uint32_t path)
 {
 	struct model *m = &s->c->model;
@@ -81,7 +97,7 @@ static uint16_t place_of(struct search *s, uint32_t path)
 	const char *text = s->c->source->string(s->c->source->self, path);
 	uint32_t key, slot;
 
-	if (!path || text[0] != '/')
+	if (!path || text[0] != '/' || is_moved(s, text))
 		return 0;
 	model_walk(m, text, false, &where);
 	key = where.name ? where.name : TEXT | path;
@@ -283,6 +299,21 @@ static enum outcome try(struct search *s, const struct call *call, uint32_t vari
 
 /* ---- all of them ------------------------------------------------------------------------------------------------------------- */
 
+/* A rename whose name is one of a directory, now or by an earlier call of the window. */
+static void note_move(struct search *s, const struct call *call)
+{
+	const struct record_source *source = s->c->source;
+	const struct trace_event *ev = &call->r->record.event;
+	uint32_t now = s->place[call->place[0]].now;
+	bool directory = s->place[call->place[0]].directory || (is_there(now) && s->c->model.object[now].kind == OBJECT_DIRECTORY);
+
+	if (!call->place[0] || !directory || s->moves + 2 > MOVED)
+		return;
+	s->place[call->place[1]].directory = true;
+	s->moved[s->moves++] = source->string(source->self, ev->path);
+	s->moved[s->moves++] = source->string(source->self, ev->path2);
+}
+
 static void add(struct search *s, struct ahead_record *r)
 {
 	struct call *call = &s->call[s->calls];
@@ -296,7 +327,11 @@ static void add(struct search *s, struct ahead_record *r)
 		}
 	for (int i = 0; i < 2; i++)
 		call->place[i] = place_of(s, r->name[i].path);
+	if (call->place[0] && (ev->op == TRACE_OP_MKDIR || ev->op == TRACE_OP_MKDIRAT))
+		s->place[call->place[0]].directory = true;
 	call->second = trace_ops[ev->op].fields & TRACE_F_PATH2 ? place_of(s, ev->path2) : 0;
+	if (ev->result == 0 && call->r->name[0].effect != EFFECT_MAKES && call->r->name[1].from)
+		note_move(s, call);
 	s->calls++;
 }
 
@@ -405,7 +440,7 @@ static struct search *begin(struct ahead *a, struct compiler *c)
 	s->c = c;
 	s->slowest_ns = a->slowest_ns;
 	s->hash = 0;
-	s->calls = s->places = s->undos = s->depth = s->low = 0;
+	s->calls = s->places = s->undos = s->depth = s->low = s->moves = 0;
 	return s;
 }
 
