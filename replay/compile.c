@@ -305,8 +305,12 @@ void compile_hidden(struct compiler *c, enum trace_op op, uint32_t handle, struc
 
 void compile_skip(struct compiler *c)
 {
+	int64_t result = c->ev->result;
+
 	order_drop(c->order);
 	c->plan->skipped[c->ev->op]++;
+	if (result < 0 && result > -PLAN_ERRORS && compile_environmental(result))
+		c->plan->refused[-result]++;
 }
 
 void compile_books(struct compiler *c)

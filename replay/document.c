@@ -105,13 +105,16 @@ static json_t *mismatch(const struct run_report *r)
 static json_t *coverage(const struct run_report *r)
 {
 	const struct plan *p = r->plan;
-	json_t *skipped = json_object();
+	json_t *skipped = json_object(), *refused = json_object();
 
 	for (int i = 0; i < TRACE_OP_MAX; i++)
 		if (p->skipped[i])
 			json_object_set_new(skipped, trace_ops[i].name ? trace_ops[i].name : "unknown", integer(p->skipped[i]));
-	return json_pack("{s:f, s:f, s:o, s:I, s:I, s:I}", "ops_ratio", plan_ops_ratio(p), "bytes_ratio", plan_bytes_ratio(p), "skipped", skipped, "compiled_in",
-			 (json_int_t)p->kept_books, "opened_anew", (json_int_t)p->fallbacks, "contradictions", (json_int_t)p->conflicts);
+	for (int i = 1; i < PLAN_ERRORS; i++)
+		if (p->refused[i] && strerrorname_np(i))
+			json_object_set_new(refused, strerrorname_np(i), integer(p->refused[i]));
+	return json_pack("{s:f, s:f, s:o, s:o, s:I, s:I, s:I}", "ops_ratio", plan_ops_ratio(p), "bytes_ratio", plan_bytes_ratio(p), "skipped", skipped,
+			 "refused", refused, "compiled_in", (json_int_t)p->kept_books, "opened_anew", (json_int_t)p->fallbacks, "contradictions", (json_int_t)p->conflicts);
 }
 
 static json_t *tree(const struct run_report *r)

@@ -106,6 +106,8 @@ struct plan_entry {
 	float stored_ratio; /* what the other pages compress to; 1: cannot be compressed */
 };
 
+enum { PLAN_ERRORS = 134 }; /* EHWPOISON is the last */
+
 struct plan_hole { /* a part of a file without storage */
 	uint32_t entry; /* of the starting state */
 	uint64_t offset, bytes;
@@ -171,6 +173,7 @@ struct plan {
 	uint64_t fallbacks;             /* descriptors that the trace could not explain */
 	uint64_t conflicts;             /* events that contradict what the trace said before */
 	uint64_t skipped[TRACE_OP_MAX];
+	uint64_t refused[PLAN_ERRORS]; /* of them: what failed for a reason of the recorded host, by errno */
 	struct hist *recorded[TRACE_CLASS_COUNT]; /* NULL: no operation of that class */
 	struct spool spool_op, spool_event, spool_args, spool_edge;
 };
