@@ -336,7 +336,7 @@ static void compile_simple(struct compiler *c, uint32_t slot)
 		a.length = transfer_length(ev);
 		order_write_strictly(c->order, &d->r_position);
 		if (d->object)
-			order_read(c->order, &c->model.object[d->object].r_children);
+			order_read_strictly(c->order, &c->model.object[d->object].r_children);
 		/* fallthrough */
 	case TRACE_OP_FSTATFS: case TRACE_OP_FLISTXATTR: case TRACE_OP_CACHESTAT:
 		if (ev->result >= 0)

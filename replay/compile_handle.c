@@ -95,6 +95,7 @@ static uint64_t open_flags(const struct trace_event *ev)
 static bool creates(struct compiler *c, uint64_t flags)
 {
 	const struct trace_event *ev = c->ev;
+	uint32_t there;
 
 	if (!(flags & O_CREAT))
 		return false;
@@ -103,8 +104,11 @@ static bool creates(struct compiler *c, uint64_t flags)
 	model_walk(&c->model, c->path, !(flags & O_NOFOLLOW), &c->where);
 	if (c->where.object == OBJECT_ABSENT && c->where.name)
 		return true;
-	/* The recorder may have met another file of that number meanwhile, and given this one a second id. */
-	if (ev->file && c->where.object != OBJECT_ABSENT && model_same_file(&c->model, ev->file, c->model.object[c->where.object].file))
+	/*
+	 * What mknod made has no id yet. Or the recorder has met another file of that number meanwhile, and given this one a second id.
+	 */
+	there = c->where.object == OBJECT_ABSENT ? OBJECT_UNKNOWN : c->where.object;
+	if (there && (!c->model.object[there].file || model_same_file(&c->model, ev->file, c->model.object[there].file)))
 		return false;
 	return ev->file && c->model.file[ev->file].bits & TRACE_FILE_CREATED && !c->model.file[ev->file].object;
 }
@@ -150,7 +154,7 @@ static void open_failed(struct compiler *c, uint64_t flags)
 	switch (-c->ev->result) {
 	case ENOENT:
 		if (flags & O_CREAT)
-			model_walk(&c->model, c->path, follow, &c->where);
+			model_absent_directory(&c->model, c->path, follow, &c->where);
 		else
 			model_absent(&c->model, c->path, follow, ENOENT, &c->where);
 		break;

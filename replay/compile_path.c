@@ -243,6 +243,8 @@ static void make_failed(struct compiler *c, enum object_kind kind)
 		compile_exists(c, c->path, false, ev->file, kind, &c->where);
 	else if (ev->result == -ENOTDIR)
 		model_absent(&c->model, c->path, false, ENOTDIR, &c->where);
+	else if (ev->result == -ENOENT)
+		model_absent_directory(&c->model, c->path, false, &c->where);
 	else
 		model_walk(&c->model, c->path, false, &c->where);
 }
@@ -326,7 +328,8 @@ static void compile_remove(struct compiler *c)
 	compile_begin(c);
 	compile_touch_name(c, &c->where, ev->result == 0);
 	if (directory && known(c->where.object))
-		order_read(c->order, &c->model.object[c->where.object].r_children);
+		ev->result ? order_read_strictly(c->order, &c->model.object[c->where.object].r_children) :
+			     order_write_strictly(c->order, &c->model.object[c->where.object].r_children);
 	if (ev->result == 0 && c->where.name)
 		model_unbind(&c->model, c->where.name);
 	a.path = model_way_text(&c->model, c->path, c->where.way);
@@ -384,6 +387,10 @@ static void compile_rename(struct compiler *c)
 	struct plan_args a = {.flags = ev->op == TRACE_OP_RENAMEAT2 ? ev->flags & (RENAME_NOREPLACE | RENAME_EXCHANGE) : 0};
 	bool directory;
 
+	/* Flags that the kernel does not take, or not together: one such pair stands for all. */
+	if (ev->result == -EINVAL && ev->op == TRACE_OP_RENAMEAT2 && ev->flags & ~(uint64_t)(RENAME_NOREPLACE | RENAME_EXCHANGE))
+		a.flags = RENAME_NOREPLACE | RENAME_EXCHANGE;
+
 	if (ev->result == 0 || ev->result == -EEXIST || ev->result == -ENOTEMPTY) {
 		compile_exists(c, c->path, false, source_file, OBJECT_FILE, &c->where);
 		learn_target_name(c, a.flags & RENAME_EXCHANGE);
@@ -401,6 +408,11 @@ static void compile_rename(struct compiler *c)
 	compile_touch_name(c, &c->where2, ev->result == 0);
 	if (directory && ev->result == 0)
 		order_all(c->order);
+	if (ev->result == -ENOTEMPTY && known(c->where2.object))
+		order_read_strictly(c->order, &c->model.object[c->where2.object].r_children);
+	/* Nobody lists a directory that has been replaced. */
+	if (directory && !ev->result && !a.flags && known(c->where2.object))
+		order_write_strictly(c->order, &c->model.object[c->where2.object].r_children);
 	if (ev->result == 0)
 		move(c);
 	a.path = model_way_text(&c->model, c->path, c->where.way);

@@ -153,6 +153,9 @@ void model_reach(struct model *m, const char *path, bool follow, uint32_t file, 
 /* An operation said ENOENT or ENOTDIR. */
 void model_absent(struct model *m, const char *path, bool follow, int error, struct where *where);
 
+/* Something could not be made there: ENOENT, for want of a directory. The one that it was to stand in is missing when the way to that is there. */
+void model_absent_directory(struct model *m, const char *path, bool follow, struct where *where);
+
 /* The object of a file id, placed at its own path when no event has led there yet. 0 when it has no name. */
 uint32_t model_object_of(struct model *m, uint32_t file);
 /* An object for a file that has no name any more but was open at the start. */

@@ -343,6 +343,22 @@ void model_absent(struct model *m, const char *path, bool follow, int error, str
 	}
 }
 
+void model_absent_directory(struct model *m, const char *path, bool follow, struct where *where)
+{
+	char directory[PATH_MAX];
+	const char *slash = strrchr(path, '/');
+	struct where to = {.way = 0};
+
+	model_walk(m, path, follow, where);
+	if (where->name || where->missing || !slash || !slash[1] || slash == path || (size_t)(slash - path) >= sizeof(directory))
+		return;
+	memcpy(directory, path, (size_t)(slash - path));
+	directory[slash - path] = 0;
+	model_walk(m, directory, true, &to);
+	if (to.name && to.object == OBJECT_UNKNOWN)
+		model_absent(m, directory, true, ENOENT, &to);
+}
+
 void model_tie(struct model *m, uint32_t file, uint32_t object)
 {
 	const struct model_file *f = &m->file[file];

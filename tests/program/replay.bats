@@ -677,6 +677,56 @@ good_between() { # LEAST MOST [OPTION]...
 	done
 }
 
+@test "an open that could have made its file met the one that is there" {
+	build <<-'EOT'
+		thread 1 tid=10
+		file 1 dev=8:1 ino=1 gen=7 mode=0100600 bits=created path="/d/a"
+		file 2 dev=8:1 ino=2 gen=8 mode=0100600 bits=created path="/d/b"
+		file 3 dev=8:1 ino=2 gen=8 mode=0100600 bits=created path="/d/b"
+		1 1 mknodat path="/d/a" mode=0100600
+		2 1 openat file=1 path="/d/a" flags=O_WRONLY|O_CREAT mode=0644 = 3
+		3 1 openat file=2 path="/d/b" flags=O_WRONLY|O_CREAT|O_EXCL mode=0600 bits=created = 4
+		4 1 write fd=4 file=2 offset=0 length=10 = 10
+		5 1 openat file=3 path="/d/b" flags=O_RDWR|O_CREAT mode=0644 = 5
+		6 1 read fd=5 file=3 offset=0 length=100 = 10
+	EOT
+	good
+}
+
+@test "a directory that was missing when something was to be made in it is missing at the start" {
+	build <<-'EOT'
+		thread 1 tid=10
+		file 1 ino=1 mode=040755 path="/d"
+		file 2 ino=2 mode=040755 path="/d/e"
+		file 3 ino=3 mode=040755 path="/d/g"
+		1 1 mkdir path="/d/f" mode=0755
+		2 1 symlink path="x" path2="/d/e/s" = -ENOENT
+		3 1 openat path="/d/g/new" flags=O_WRONLY|O_CREAT mode=0644 = -ENOENT
+		4 1 symlink path="x" path2="/d/f/s"
+		5 1 rename file2=2 path="/d/f" path2="/d/e"
+		6 1 renameat2 path="/d/e" path2="/d/g" flags=0x6 = -EINVAL
+		7 1 rename file2=3 path="/d/e" path2="/d/g"
+	EOT
+	good
+	[ "$(names)" = "$(printf '%s\n' ./d ./d/g ./d/g/s)" ]
+}
+
+@test "what the recorded host refused is left out, and counted by its reason" {
+	build <<-'EOT'
+		thread 1 tid=10
+		file 1 ino=1 mode=0100644 size=10 path="/d/fixed"
+		1 1 newfstatat file=1 path="/d/fixed"
+		2 1 unlink path="/d/fixed" = -EPERM
+		3 1 openat path="/d/fixed" flags=O_WRONLY = -EPERM
+		4 1 mkdir path="/d/new" mode=0755 = -ENOSPC
+		5 1 openat path="/d/none" = -ENOENT
+	EOT
+	replay
+	[ "$status" = 0 ]
+	jq -e '.mismatch.count == 0 and .coverage.refused == {"EPERM": 2, "ENOSPC": 1} and .coverage.skipped == {"unlink": 1, "openat": 1, "mkdir": 1}' run/run.json
+	[ -e root/d/fixed ]
+}
+
 @test "the end that a seek found is before or after a write that overlapped" {
 	{
 		printf '%s\n' 'thread 1 tid=10' 'thread 2 tid=11' 'file 1 mode=0100644 bits=created path="/d"' \
@@ -921,7 +971,7 @@ paced() {
 	replay --max-mismatch 100
 	[ "$status" = 0 ] || { echo "$stderr"; false; }
 	jq -e '.coverage.ops_ratio < 1 and .coverage.skipped.write == 1' run/run.json
-	[ -z "$(find root ! -type f ! -type d)" ]
+	[ -z "$(find root ! -type f ! -type d ! -type p)" ]
 	[ -z "$(find root -perm /7000)" ]
 }
 
