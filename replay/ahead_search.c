@@ -59,7 +59,7 @@ struct search {
 	struct call call[AHEAD_WINDOW];
 	struct place place[3 * AHEAD_WINDOW + 1];
 	uint16_t slot[SLOTS]; /* hash of key -> place */
-	struct undo undo[2 * AHEAD_WINDOW + 1];
+	struct undo undo[4 * AHEAD_WINDOW + 1]; /* a call learns of two names and changes two */
 	struct frame frame[AHEAD_WINDOW + 1], best[AHEAD_WINDOW + 1];
 	uint64_t seen[SEEN];
 	const char *moved[MOVED]; /* paths of directories that are renamed */
