@@ -270,6 +270,12 @@ static const struct shape_members {
 #undef X
 };
 
+/* What the event has in members that it does not use may send it elsewhere, and costs no more than a look at the table. */
+static inline uint32_t *last_shape(struct encode *e, const struct trace_event *v)
+{
+	return &e->last_shape[v->op ^ (v->flags ^ v->arg) * 0x9e3779b97f4a7c15u >> 56];
+}
+
 static __attribute__((noinline)) int64_t look_up_shape(struct encode *e, const struct trace_event *v, unsigned fields)
 {
 	const struct shape_members *of = &shape_members[v->op];
@@ -284,18 +290,18 @@ static __attribute__((noinline)) int64_t look_up_shape(struct encode *e, const s
 	int64_t number = find_shape(e, &s);
 
 	if (number >= 0)
-		e->last_shape[v->op] = (uint32_t)number;
+		*last_shape(e, v) = (uint32_t)number;
 	return number;
 }
 
 /*
- * The number of the event's shape, or -ENOMEM. Most often it is that of the operation's event before. One comparison without branches: which
+ * The number of the event's shape, or -ENOMEM. Most often it is that of an event like it before. One comparison without branches: which
  * shape comes next is the least predictable of all.
  */
 static inline int64_t shape_of(struct encode *e, const struct trace_event *v, unsigned fields)
 {
 	const struct shape_members *of = &shape_members[v->op];
-	uint32_t number = e->last_shape[v->op];
+	uint32_t number = *last_shape(e, v);
 	const struct predict_shape *last;
 	uint64_t differs;
 

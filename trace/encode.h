@@ -25,7 +25,7 @@ struct encode {
 	char *previous; /* string before, for the shared prefix */
 	size_t previous_bytes, text_bytes; /* text_bytes: of all strings, shared prefixes included */
 	uint64_t *shape_table; /* block << 32 | number + 1 */
-	uint32_t last_shape[TRACE_OP_MAX]; /* the newest of each operation */
+	uint32_t last_shape[256]; /* the newest of those that fall together: by operation, flags and argument */
 	void *zstd;
 	uint8_t *payload;
 	size_t payload_room;
