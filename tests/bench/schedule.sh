@@ -3,6 +3,8 @@
 # 9 ms (a replayer that counts in milliseconds or sleeps off the absolute time takes a second, or a thousand).
 #   SECONDS_LONG=60 RATE=10000 tests/bench/schedule.sh
 # Issue 4 wants on an idle machine: less than 1 ms behind at the end, half of the operations less than 5 us late, less than 25 % of a core.
+# What the machine takes for it whoever does it: a loop that sleeps until each is due and reads, half of the time before iorig and half after it
+# (CPU of a virtual machine's timers is most of it).
 set -eu
 cd "$(dirname "$0")/../.."
 [ "$(id -u)" = 0 ] || { echo "replay's benchmark needs root for its sandbox"; exit 77; }
@@ -31,10 +33,20 @@ show() { # NAME
 		"$work/run/run.json"
 }
 
+least() {
+	build/helpers/ontime "$work/root/f" "$RATE" $(((SECONDS_LONG + 1) / 2)) | {
+		read -r cpu_percent late_us
+		printf 'least\tCPU %s %% of a core, half less than %s us late: a loop of sleeps and reads\n' "$cpu_percent" "$late_us"
+	}
+}
+
+make -s build/helpers/ontime
 trace "long" $((SECONDS_LONG * RATE))
 trace "9 ms" 89
+show "9 ms" # and the file is there
+least
 show "long"
-show "9 ms"
+least
 if command -v fio >/dev/null; then
 	{
 		printf 'fio version 3 iolog\n0 %s add\n0 %s open\n' "$work/root/f" "$work/root/f"
