@@ -217,6 +217,8 @@ static void use_slots(struct compiler *c, uint32_t lane, const struct plan_op *o
 
 	if ((!how->by_path || o->bits & PLAN_BY_SLOT) && (how->kind != KIND_MAP || o->op == TRACE_OP_MMAP))
 		compile_use_slot(c, lane, o->handle);
+	if (o->bits & PLAN_AT)
+		compile_use_slot(c, lane, (uint32_t)a->offset);
 	if (copies_handle(o, a))
 		compile_use_slot(c, lane, a->handle2);
 }

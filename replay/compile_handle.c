@@ -221,6 +221,7 @@ static void compile_open(struct compiler *c)
 	a.path = model_way_text(&c->model, c->path, c->where.way);
 	compile_begin(c);
 	touch_opened(c, object, flags, made);
+	compile_at(c, &a);
 	if (slot != PLAN_NONE)
 		order_write(c->order, &c->handles.slot[slot].r_slot);
 	compile_emit(c, slot, &a, ev->result >= 0 ? PLAN_EXPECT_SUCCESS : (uint16_t)-ev->result);

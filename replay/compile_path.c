@@ -35,6 +35,38 @@ static bool known(uint32_t object)
 	return object != OBJECT_UNKNOWN && object != OBJECT_ABSENT;
 }
 
+/* It is replayed by a call that takes a directory, and not by a request to a ring. */
+static bool may_begin_anywhere(struct compiler *c)
+{
+	switch (c->ev->op) {
+	case TRACE_OP_OPENAT: case TRACE_OP_OPENAT2: case TRACE_OP_NEWFSTATAT: case TRACE_OP_STATX: case TRACE_OP_FACCESSAT: case TRACE_OP_FACCESSAT2:
+	case TRACE_OP_READLINKAT: case TRACE_OP_FCHMODAT: case TRACE_OP_FCHMODAT2: case TRACE_OP_FCHOWNAT: case TRACE_OP_UTIMENSAT: case TRACE_OP_MKDIRAT:
+	case TRACE_OP_UNLINKAT:
+		return c->ev->fd >= 0 && !c->plan->lane[compile_lane(c)].via;
+	}
+	return false;
+}
+
+void compile_at(struct compiler *c, struct plan_args *a)
+{
+	const struct where *w = &c->where;
+	const char *last = strrchr(c->path, '/');
+	uint32_t slot, text;
+
+	if (!w->name || !last || !may_begin_anywhere(c))
+		return;
+	slot = handles_find(&c->handles, c->pid, c->ev->fd);
+	if (slot == HANDLES_NONE || compile_slot_is_dead(c, slot) || handles_description(&c->handles, slot)->object != w->directory)
+		return;
+	/* Else it led on, through a symbolic link. */
+	text = c->model.name[w->name].text;
+	if (strcmp(last + 1, texts_text(&c->strings, text)))
+		return;
+	c->bits |= PLAN_AT;
+	a->offset = (uint64_t)text << 32 | slot;
+	order_read(c->order, &c->handles.slot[slot].r_slot);
+}
+
 /* ---- looking --------------------------------------------------------------------------------------------------------------- */
 
 static bool follows(const struct trace_event *ev)
@@ -208,6 +240,7 @@ void compile_path_event(struct compiler *c)
 		if (ev->result == 0)
 			model_resize(&c->model, object, ev->length);
 	}
+	compile_at(c, &a);
 	a.path = model_way_text(&c->model, c->path, c->where.way);
 	compile_emit(c, a.path, &a, looked_up_expect(c, &a));
 }
@@ -261,6 +294,7 @@ static void compile_make(struct compiler *c, enum object_kind kind)
 		make_failed(c, kind);
 	compile_begin(c);
 	compile_touch_name(c, &c->where, c->ev->result == 0);
+	compile_at(c, &a);
 	a.path = model_way_text(&c->model, c->path, c->where.way);
 	compile_emit(c, a.path, &a, compile_expect(c, &a, false));
 }
@@ -332,6 +366,7 @@ static void compile_remove(struct compiler *c)
 			     order_write_strictly(c->order, &c->model.object[c->where.object].r_children);
 	if (ev->result == 0 && c->where.name)
 		model_unbind(&c->model, c->where.name);
+	compile_at(c, &a);
 	a.path = model_way_text(&c->model, c->path, c->where.way);
 	compile_emit(c, a.path, &a, compile_expect(c, &a, false));
 }

@@ -142,6 +142,11 @@ void compile_whiteout(struct compiler *c, const char *path, const struct where *
 void compile_touch_name(struct compiler *c, const struct where *w, bool change);
 /* The operation makes the object's file shorter: after what others did to its length, also where they overlapped and ended before. */
 void compile_touch_cut(struct compiler *c, uint32_t object);
+/*
+ * The path was given as a name in a directory that the program has open: the replay begins there as well, and not at its root, from where the way
+ * may be several times as long. Between compile_begin and compile_emit.
+ */
+void compile_at(struct compiler *c, struct plan_args *args);
 /* What is expected when the recording says `result`; full: it is a count that should equal `length`. */
 uint16_t compile_expect(struct compiler *c, struct plan_args *args, bool full);
 /* Results that say something about the recorded host and not about the file system: permissions, limits, signals. */

@@ -72,7 +72,30 @@ void lane_opened(struct lane *l, uint32_t slot, const struct plan_args *a, int f
 	atomic_store_explicit(&l->run->slot[slot], fd, memory_order_relaxed);
 }
 
-static int64_t open_slot(struct lane *l, uint32_t slot, const struct plan_args *a)
+/*
+ * Where a path begins, and the path from there: a name in the directory that is open in a slot, or all of it from the root. (Where threads do not
+ * wait for each other the slot may be empty.)
+ */
+static int begin_of(const struct lane *l, const struct plan_op *op, const struct plan_args *a, uint32_t path, const char **from_there)
+{
+	int directory = op->bits & PLAN_AT ? lane_descriptor(l, (uint32_t)a->offset) : -1;
+
+	*from_there = text(l, directory < 0 ? path : (uint32_t)(a->offset >> 32));
+	return directory < 0 ? AT_FDCWD : directory;
+}
+
+/* Of a name in an open directory. -EXDEV: a symbolic link stands there that leads out of it. */
+static int64_t open_in_directory(struct lane *l, const struct plan_op *op, const struct plan_args *a)
+{
+	struct open_how how = lane_open_how(l, a);
+	const char *name;
+	int directory = begin_of(l, op, a, a->path, &name);
+
+	how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
+	return directory == AT_FDCWD ? -EXDEV : CALL4(SYS_openat2, directory, name, &how, sizeof(how));
+}
+
+static int64_t open_from_root(struct lane *l, const struct plan_args *a)
 {
 	struct open_how how = lane_open_how(l, a);
 	int64_t fd;
@@ -82,8 +105,17 @@ static int64_t open_slot(struct lane *l, uint32_t slot, const struct plan_args *
 	do
 		fd = CALL4(SYS_openat2, l->run->root_fd, text(l, a->path), &how, sizeof(how));
 	while (fd == -EAGAIN && ++tries < 1000);
+	return fd;
+}
+
+static int64_t open_slot(struct lane *l, const struct plan_op *op, const struct plan_args *a)
+{
+	int64_t fd = op->bits & PLAN_AT ? open_in_directory(l, op, a) : -EXDEV;
+
+	if (fd == -EXDEV)
+		fd = open_from_root(l, a);
 	if (fd >= 0)
-		lane_opened(l, slot, a, (int)fd);
+		lane_opened(l, op->handle, a, (int)fd);
 	return fd;
 }
 
@@ -266,8 +298,8 @@ static int64_t execute_xattr(struct lane *l, const struct plan_op *op, const str
 static int64_t execute_path(struct lane *l, const struct plan_op *op, const struct plan_args *a)
 {
 	bool by_slot = op->bits & PLAN_BY_SLOT;
-	int at = by_slot ? lane_descriptor(l, op->handle) : AT_FDCWD;
-	const char *path = by_slot ? "" : text(l, op->handle);
+	const char *path = "";
+	int at = by_slot ? lane_descriptor(l, op->handle) : begin_of(l, op, a, op->handle, &path);
 	int flags = (int)a->flags | (by_slot ? AT_EMPTY_PATH : 0);
 	uint32_t uid = (uint32_t)(a->arg >> 32), gid = (uint32_t)a->arg;
 	char *to = l->buffer;
@@ -281,7 +313,7 @@ static int64_t execute_path(struct lane *l, const struct plan_op *op, const stru
 	case TRACE_OP_READLINK: case TRACE_OP_READLINKAT: return CALL4(SYS_readlinkat, at, path, to, a->length > 4096 ? 4096 : a->length);
 	case TRACE_OP_TRUNCATE: return CALL2(SYS_truncate, path, a->length);
 	case TRACE_OP_CHMOD: case TRACE_OP_FCHMODAT: case TRACE_OP_FCHMODAT2:
-		return by_slot ? CALL2(SYS_fchmod, at, a->mode) : CALL2(SYS_chmod, path, a->mode);
+		return by_slot ? CALL2(SYS_fchmod, at, a->mode) : CALL3(SYS_fchmodat, at, path, a->mode);
 	case TRACE_OP_CHOWN: case TRACE_OP_LCHOWN: case TRACE_OP_FCHOWNAT: return CALL5(SYS_fchownat, at, path, uid, gid, flags);
 	default: return CALL4(SYS_utimensat, at, by_slot ? NULL : path, NULL, by_slot ? 0 : flags);
 	}
@@ -296,16 +328,17 @@ static uint32_t made_type(uint32_t mode)
 static int64_t execute_change(struct lane *l, const struct plan_op *op, const struct plan_args *a)
 {
 	bool by_slot = op->bits & PLAN_BY_SLOT;
-	const char *path = by_slot ? "" : text(l, op->handle), *path2 = text(l, a->path2);
+	const char *path = "", *path2 = text(l, a->path2);
+	int at = by_slot ? lane_descriptor(l, op->handle) : begin_of(l, op, a, op->handle, &path);
 
 	switch (op->op) {
-	case TRACE_OP_MKDIR: case TRACE_OP_MKDIRAT: return CALL2(SYS_mkdir, path, a->mode);
+	case TRACE_OP_MKDIR: case TRACE_OP_MKDIRAT: return CALL3(SYS_mkdirat, at, path, a->mode);
 	case TRACE_OP_MKNOD: case TRACE_OP_MKNODAT: case TRACE_OP_BIND: return CALL3(SYS_mknod, path, made_type(a->mode) | (a->mode & 0777), 0);
 	case TRACE_OP_RENAME: case TRACE_OP_RENAMEAT: return CALL2(SYS_rename, path, path2);
 	case TRACE_OP_RENAMEAT2: return CALL5(SYS_renameat2, AT_FDCWD, path, AT_FDCWD, path2, a->flags);
-	case TRACE_OP_LINK: case TRACE_OP_LINKAT: return CALL5(SYS_linkat, by_slot ? lane_descriptor(l, op->handle) : AT_FDCWD, path, AT_FDCWD, path2, a->flags);
+	case TRACE_OP_LINK: case TRACE_OP_LINKAT: return CALL5(SYS_linkat, at, path, AT_FDCWD, path2, a->flags);
 	case TRACE_OP_SYMLINK: case TRACE_OP_SYMLINKAT: return CALL2(SYS_symlink, path2, path);
-	default: return CALL3(SYS_unlinkat, AT_FDCWD, path, a->flags);
+	default: return CALL3(SYS_unlinkat, at, path, a->flags);
 	}
 }
 
@@ -367,7 +400,7 @@ int64_t execute(struct lane *l, const struct plan_op *op)
 	if (!a)
 		a = spread(op, &narrow);
 	switch (trace_ops[op->op].class) {
-	case TRACE_CLASS_OPEN: return open_slot(l, op->handle, a);
+	case TRACE_CLASS_OPEN: return open_slot(l, op, a);
 	case TRACE_CLASS_READ: case TRACE_CLASS_WRITE: return execute_vector(l, op, a);
 	case TRACE_CLASS_COPY: return execute_copy(l, op, a);
 	case TRACE_CLASS_XATTR: return execute_xattr(l, op, a);

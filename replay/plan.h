@@ -22,6 +22,7 @@ enum plan_bits {
 	PLAN_WOKEN = 1 << 3,  /* another thread ended its pause */
 	PLAN_BY_SLOT = 1 << 2, /* a path operation that was called with a descriptor and an empty path */
 	PLAN_FIRST = 1 << 4,  /* opens a file that the recorder had not met: it told its name then */
+	PLAN_AT = 1 << 5,     /* the path was given as a name in an open directory; offset: slot of that, and << 32 the name's text */
 	PLAN_HIDDEN = 1 << 1, /* put in by the compiler (a close at exit, a seek): executed, but no operation of the recording */
 };
 

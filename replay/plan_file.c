@@ -13,7 +13,7 @@
 
 #include "lib/cleanup.h"
 
-#define MAGIC "iorig plan 3"
+#define MAGIC "iorig plan 4"
 
 struct meta_head {
 	char magic[16], key[128];

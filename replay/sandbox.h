@@ -5,7 +5,8 @@
 /*
  * The directory that a replay stays in. Work on paths is done by threads whose root directory it is (chroot of a thread of its own
  * file-system context: '..', absolute paths and symbolic links all end inside, whatever happens to the tree meanwhile), and files are opened
- * by openat2 with RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS on top. A trace is hostile input; nothing it holds can name a file outside.
+ * by openat2 with RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS on top (RESOLVE_BENEATH for a name in an open directory). A trace is hostile input;
+ * nothing it holds can name a file outside.
  */
 enum sandbox_status { SANDBOX_OK, SANDBOX_MISSING, SANDBOX_IS_ROOT, SANDBOX_NOT_EMPTY, SANDBOX_IMPOSSIBLE };
 

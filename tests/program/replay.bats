@@ -940,6 +940,55 @@ paced() {
 	[ -f run/run.json ]
 }
 
+@test "a name in an open directory is looked for there, wherever that is by then" {
+	mkdir outside
+	echo canary >outside/f
+	build <<-EOF
+		thread 1 tid=1
+		thread 2 tid=2 pid=2 parent=1
+		file 1 mode=040755 path="/d"
+		file 2 mode=0100644 size=5 path="/d/f"
+		1 1 openat path="/d" file=1 flags=O_DIRECTORY = 3
+		2 1 newfstatat fd=3 path="/d/f" file=2
+		3 1 openat fd=3 path="/d/new" flags=O_RDWR|O_CREAT|O_EXCL mode=0600 bits=created = 4
+		4 1 mkdirat fd=3 path="/d/sub" mode=0755
+		5 1 rename path="/d" path2="/e"
+		6 1 statx fd=3 path="/e/f" file=2
+		7 1 openat fd=3 path="/e/f" file=2 = 5
+		8 1 read fd=5 file=2 offset=0 length=5 = 5
+		9 1 unlinkat fd=3 path="/e/new"
+		10 1 newfstatat fd=3 path="/e/new" = -ENOENT
+		11 1 clone = 2
+		12 2 faccessat fd=3 path="/e/f" file=2 mode=4
+		13 2 symlink path="$PWD/outside/f" path2="/e/out"
+		14 2 openat fd=3 path="/e/out" flags=O_WRONLY|O_TRUNC = -ENOENT
+		15 2 openat fd=3 path="/e/out" flags=O_PATH|O_NOFOLLOW = 6
+		16 2 symlink path="f" path2="/e/in"
+		17 2 openat fd=3 path="/e/in" flags=O_WRONLY|O_TRUNC = 7
+		18 2 newfstatat fd=3 path="/e/in" flags=AT_SYMLINK_NOFOLLOW
+		19 1 utimensat fd=3 path="/e/sub"
+		20 1 fchmodat fd=3 path="/e/sub" mode=0700
+		21 1 unlinkat fd=3 path="/e/sub" flags=AT_REMOVEDIR
+		22 1 newfstatat fd=3 path="/x" = -ENOENT
+	EOF
+	good
+	[ "$(cat outside/f)" = canary ]
+	# The way to it is gone by then: only who begins in the directory finds it.
+	build <<-EOF
+		thread 1 tid=1
+		file 1 mode=040755 path="/d"
+		file 2 mode=0100644 size=5 path="/d/f"
+		1 1 openat path="/d" file=1 flags=O_DIRECTORY = 3
+		3 1 newfstatat fd=3 path="/d/f" file=2
+	EOF
+	rm -rf root run && mkdir root
+	"$iorig" replay t.iotrace --root root -o run --cache hot --timing schedule >/dev/null 2>&1 &
+	until readlink "/proc/$!/task/"*/fd/* | grep -q "/root/d\$"; do kill -0 $!; sleep 0.01; done
+	mv root/d root/elsewhere
+	wait $! || true
+	jq -e '.op.stat.errors == 0' run/run.json
+}
+
 @test "hostile numbers and names are refused or contained" {
 	long=$(printf 'x%.0s' $(seq 300))
 	deep=$(printf '/d%.0s' $(seq 1500))
