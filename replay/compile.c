@@ -92,10 +92,10 @@ uint32_t compile_lane(struct compiler *c)
 	} else {
 		if (t->lane == PLAN_NONE) {
 			t->lane = new_lane(c, c->ev->thread);
-			if (t->fork_lane != PLAN_NONE) {
-				order_after(c->order, t->lane, t->fork_lane, t->fork_sequence, 0);
-				c->plan->lane[t->lane].creator = (struct plan_edge){.lane = t->fork_lane, .sequence = t->fork_sequence};
-				c->lane[t->lane].last_end_ns = t->fork_ns;
+			if (t->origin.lane != PLAN_NONE) {
+				order_after(c->order, t->lane, t->origin.lane, t->origin.sequence, 0);
+				c->plan->lane[t->lane].creator = t->origin.since;
+				c->lane[t->lane].last_end_ns = t->origin.since_ns;
 			}
 		}
 		lane = t->lane;
@@ -118,8 +118,8 @@ static void keep_program_order(struct compiler *c)
 	if (of_ring(c->ev)) {
 		if (t->lane != PLAN_NONE)
 			order_newest(c->order, t->lane);
-		else if (t->fork_lane != PLAN_NONE)
-			order_edge(c->order, t->fork_lane, t->fork_sequence);
+		else if (t->origin.lane != PLAN_NONE)
+			order_edge(c->order, t->origin.lane, t->origin.sequence);
 		return;
 	}
 	for (uint64_t k = 0; (lane = map_get(&c->rings_of, (uint64_t)c->ev->thread << 32 | k)) && *lane; k++)

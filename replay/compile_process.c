@@ -8,18 +8,33 @@
 /* A thread that did nothing for so long, and something soon after a child of its ended, has waited for the child. */
 enum { SILENT_NS = 1000000 };
 
-static void creator(struct compiler *c, struct thread *t, const struct thread *parent)
+/* The end of a child has ended the pause of its parent: nothing before it, and at least half of the pause. */
+static bool waited_for_child(const struct waker *w, uint64_t last_ns, uint64_t now_ns)
 {
-	if (parent->lane == PLAN_NONE) {
-		/* It had nothing to do yet itself: what its own creator did comes first. */
-		t->fork_lane = parent->fork_lane;
-		t->fork_sequence = parent->fork_sequence;
-		t->fork_ns = parent->fork_ns;
-		return;
+	return w->at_ns - last_ns >= SILENT_NS && w->at_ns - last_ns >= now_ns - w->at_ns;
+}
+
+/*
+ * What a thread that is created now comes after. A shell that runs one command after the other does nothing between them but wait: the second command
+ * begins so long after what the first had done, and not so long after what the shell did last.
+ */
+static struct origin origin_of(struct compiler *c, const struct thread *parent, uint64_t now_ns)
+{
+	const struct waker *w = &parent->waker;
+	struct origin o = parent->origin; /* it had nothing to do yet itself: what its own creator did comes first */
+
+	if (parent->lane != PLAN_NONE) {
+		o.lane = parent->lane;
+		o.sequence = c->plan->lane[parent->lane].operations;
+		o.since = (struct plan_edge){.lane = o.lane, .sequence = o.sequence};
+		o.since_ns = c->lane[parent->lane].last_end_ns;
 	}
-	t->fork_lane = parent->lane;
-	t->fork_sequence = c->plan->lane[parent->lane].operations;
-	t->fork_ns = c->lane[parent->lane].last_end_ns;
+	if (w->lane != PLAN_NONE && w->lane != parent->lane && w->at_ns <= now_ns && w->end_ns > o.since_ns && order_by_resource(c->order) &&
+	    (!w->is_child || waited_for_child(w, o.since_ns, now_ns))) {
+		o.since = (struct plan_edge){.lane = w->lane, .sequence = w->sequence};
+		o.since_ns = w->end_ns;
+	}
+	return o;
 }
 
 void compile_record_thread(struct compiler *c, const struct trace_thread *thread)
@@ -29,18 +44,14 @@ void compile_record_thread(struct compiler *c, const struct trace_thread *thread
 
 	c->thread = grow(c->thread, &c->threads_room, (size_t)thread->id + 1, sizeof(*c->thread));
 	t = &c->thread[thread->id];
-	*t = (struct thread){.tid = thread->tid, .pid = thread->pid, .lane = PLAN_NONE, .fork_lane = PLAN_NONE, .alive = true,
+	*t = (struct thread){.tid = thread->tid, .pid = thread->pid, .lane = PLAN_NONE, .origin.lane = PLAN_NONE, .alive = true,
 			      .parent = thread->parent < thread->id ? thread->parent : 0, .waker.lane = PLAN_NONE};
 	clone = map_get(&c->clones, thread->tid);
 	if (clone && *clone) {
-		const struct clone *seen = &c->clone[*clone - 1];
-
-		t->fork_lane = seen->lane;
-		t->fork_sequence = seen->sequence;
-		t->fork_ns = seen->at_ns;
+		t->origin = c->clone[*clone - 1];
 		*clone = 0;
 	} else if (thread->parent && thread->parent < thread->id) {
-		creator(c, t, &c->thread[thread->parent]);
+		t->origin = origin_of(c, &c->thread[thread->parent], thread->seen_ns);
 	}
 	if (thread->parent && thread->parent < thread->id)
 		parent_pid = c->thread[thread->parent].pid;
@@ -61,7 +72,8 @@ void compile_record_wake(struct compiler *c, const struct trace_wake *wake)
 	if (waker->lane != PLAN_NONE && wakee->lane != PLAN_NONE &&
 	    order_woken(c->order, wakee->lane, waker->lane, wake->at_ns, c->lane[waker->lane].last_end_ns))
 		c->thread[wake->wakee].waker =
-			(struct waker){.at_ns = wake->at_ns, .end_ns = c->lane[waker->lane].last_end_ns, .lane = waker->lane};
+			(struct waker){.at_ns = wake->at_ns, .end_ns = c->lane[waker->lane].last_end_ns, .lane = waker->lane,
+				       .sequence = c->plan->lane[waker->lane].operations};
 }
 
 /* A process ended. */
@@ -71,7 +83,7 @@ static void note_child(struct compiler *c, const struct thread *child)
 
 	if (child->parent && child->lane != PLAN_NONE && parent->pid != child->pid)
 		parent->waker = (struct waker){.at_ns = c->ev->begin_ns, .end_ns = c->lane[child->lane].last_end_ns, .lane = child->lane,
-					       .is_child = true};
+					       .sequence = c->plan->lane[child->lane].operations, .is_child = true};
 }
 
 void compile_after_waker(struct compiler *c)
@@ -86,8 +98,7 @@ void compile_after_waker(struct compiler *c)
 	last_ns = c->lane[t->lane].last_end_ns;
 	if (w.at_ns <= last_ns) /* it was in a call, which waits in the replay as well */
 		return;
-	if (w.is_child && (w.at_ns - last_ns < SILENT_NS || w.at_ns - last_ns < c->ev->begin_ns - w.at_ns ||
-			   !order_woken(c->order, t->lane, w.lane, w.at_ns, w.end_ns)))
+	if (w.is_child && (!waited_for_child(&w, last_ns, c->ev->begin_ns) || !order_woken(c->order, t->lane, w.lane, w.at_ns, w.end_ns)))
 		return;
 	/* What the waker had done before the pause began did not end it. */
 	if (w.end_ns > last_ns)
@@ -128,7 +139,6 @@ void compile_record_fd(struct compiler *c, const struct trace_fd *fd)
 static void compile_clone(struct compiler *c)
 {
 	const struct trace_event *ev = c->ev;
-	struct thread *parent = &c->thread[ev->thread], t = {.fork_lane = PLAN_NONE};
 	uint32_t child = (uint32_t)ev->result, *known;
 
 	compile_books(c);
@@ -138,9 +148,8 @@ static void compile_clone(struct compiler *c)
 	known = map_get(&c->by_tid, child);
 	if (known && c->thread[*known].alive)
 		return;
-	creator(c, &t, parent);
 	c->clone = grow(c->clone, &c->clones_room, c->clones_n + 1, sizeof(*c->clone));
-	c->clone[c->clones_n] = (struct clone){.lane = t.fork_lane, .sequence = t.fork_sequence, .at_ns = t.fork_ns};
+	c->clone[c->clones_n] = origin_of(c, &c->thread[ev->thread], ev->begin_ns);
 	*map_put(&c->clones, child) = (uint32_t)++c->clones_n;
 	if (!(ev->flags & CLONE_THREAD))
 		handles_process(&c->handles, child, c->pid, ev->flags & CLONE_FILES);

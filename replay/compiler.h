@@ -21,22 +21,23 @@ struct build_lane {
 struct waker {
 	uint64_t at_ns, end_ns; /* when; end of the newest operation of the waker */
 	uint32_t lane;          /* PLAN_NONE: nobody */
+	uint32_t sequence;      /* the waker's newest operation then */
 	bool is_child;          /* not seen waking: its process ended then, and whoever was silent until then has waited for it */
+};
+
+struct origin { /* what a thread's creation came after */
+	uint32_t lane, sequence; /* the creator's newest operation; lane PLAN_NONE: not known */
+	struct plan_edge since;  /* what its first pause is measured from: that, or what somebody had done who woke the creator later */
+	uint64_t since_ns;       /* when that had ended */
 };
 
 struct thread {
 	uint32_t tid, pid;
 	uint32_t lane; /* PLAN_NONE: no operation yet */
-	uint32_t fork_lane, fork_sequence; /* the creator's newest operation then */
-	uint64_t fork_ns;
+	struct origin origin;
 	uint32_t parent; /* 0: not known */
 	bool alive;
 	struct waker waker;
-};
-
-struct clone { /* seen before the child's first sign */
-	uint32_t lane, sequence;
-	uint64_t at_ns;
 };
 
 struct mapping {
@@ -71,7 +72,7 @@ struct compiler {
 	struct thread *thread;
 	size_t threads_room;
 	struct map clones;     /* child's tid -> index of clone + 1 */
-	struct clone *clone;
+	struct origin *clone;  /* seen before the child's first sign */
 	size_t clones_n, clones_room;
 	struct map by_tid;     /* -> newest thread of that number */
 	struct map living;     /* pid -> threads */

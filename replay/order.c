@@ -298,6 +298,11 @@ static void add_after(struct order *o, uint32_t lane, struct after after)
 	l->after[l->afters++] = after;
 }
 
+bool order_by_resource(const struct order *o)
+{
+	return o->mode == ORDER_RESOURCE;
+}
+
 void order_after(struct order *o, uint32_t lane, uint32_t other, uint32_t sequence, uint64_t from_ns)
 {
 	add_after(o, lane, (struct after){.from_ns = from_ns, .lane = other, .sequence = sequence, .since = sequence});

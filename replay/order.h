@@ -18,6 +18,9 @@ struct order;
 struct order *order_new(enum order_mode mode);
 void order_free(struct order *o);
 
+/* Threads wait for each other only where they share something. */
+bool order_by_resource(const struct order *o);
+
 /*
  * The operations of this lane overlap (a ring's requests): what touches the same resource gets an edge within the lane, too. "Sequence"
  * then counts in the order of ending; an edge to one means that it and all that had ended before it are complete.

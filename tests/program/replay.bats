@@ -476,6 +476,31 @@ dependent() {
 	} | sed 's/^3 2 mkdir/2.5 2 openat path="\/big" file=1 = 5\n&/' | build
 }
 
+@test "what a shell starts next begins when the command before it is done" {
+	# The first command's call took 3 s in the recording, and takes none here.
+	local begin='
+		thread 1 tid=1
+		thread 2 tid=2 pid=2 parent=1
+		0.100 1 newfstatat path="/none1" = -ENOENT
+		0.101 1 clone = 2
+		0.102+3 2 newfstatat path="/none2" = -ENOENT' end='
+		thread 3 tid=3 pid=3 parent=1 seen=3104000000
+		3.110 3 newfstatat path="/none3" = -ENOENT'
+	printf '%s\n' "$begin" '3.103 2 exit' '3.104 1 clone = 3' "$end" | build
+	good --timing think
+	jq -e '.elapsed_ns < 1e9 and .elapsed_ns > 8e6 and .lateness_ns.p50 < 1e6' run/run.json
+	# A thread that was not its child woke it.
+	printf '%s\n' "$begin" 'wake at=3.103 waker=2 wakee=1' '3.104 1 clone = 3' "$end" | build
+	good --timing think
+	jq -e '.elapsed_ns < 1e9 and .elapsed_ns > 8e6' run/run.json
+	good --timing think --order thread
+	jq -e '.elapsed_ns > 3e9' run/run.json
+	# In the background: the next one has not waited for it, though it ended a while before.
+	printf '%s\n' "$begin" '3.103 2 exit' "${end//3.110/9.110}" | sed 's/seen=[0-9]*/seen=9000000000/' | build
+	good --timing think --speed 3
+	jq -e '.elapsed_ns > 2.9e9' run/run.json
+}
+
 @test "a thread that was woken goes on after what its waker had done" {
 	# Thread 2 looks at another file than the one that thread 1 was busy with; only the wake-up tells that it waited for it.
 	{
