@@ -10,10 +10,11 @@ void handles_release(struct handles *h)
 	free(h->parked);
 	free(h->description);
 	free(h->slot);
-	free(h->next_free);
-	free(h->free_description);
+	free(h->free_slots.next);
+	free(h->free_descriptions.next);
 	map_release(&h->by_pid);
-	map_release(&h->free_slots);
+	map_release(&h->free_slots.head);
+	map_release(&h->free_descriptions.head);
 	memset(h, 0, sizeof(*h));
 }
 
@@ -75,17 +76,33 @@ uint32_t handles_find(const struct handles *h, uint32_t pid, int fd)
 	return t->descriptor[fd].slot - 1;
 }
 
+/* What a lane has freed is its own: to another one that uses it next, its resources would tell of users that it has nothing to do with. */
+static uint32_t take_free(struct free_list *f, uint32_t lane)
+{
+	uint32_t *head = lane == HANDLES_NONE ? NULL : map_get(&f->head, lane), item;
+
+	if (!head || !*head)
+		return HANDLES_NONE;
+	item = *head - 1;
+	*head = f->next[item];
+	return item;
+}
+
+static void give_free(struct free_list *f, uint32_t lane, uint32_t item)
+{
+	uint32_t *head = map_put(&f->head, lane);
+
+	f->next = grow(f->next, &f->room, (size_t)item + 1, sizeof(*f->next));
+	f->next[item] = *head;
+	*head = item + 1;
+}
+
 static uint32_t take_slot(struct handles *h, uint32_t lane, uint32_t description)
 {
-	uint32_t *head = lane == HANDLES_NONE ? NULL : map_get(&h->free_slots, lane);
-	uint32_t slot;
+	uint32_t slot = take_free(&h->free_slots, lane);
 
-	if (head && *head) {
-		slot = *head - 1;
-		*head = h->next_free[slot];
-	} else {
+	if (slot == HANDLES_NONE) {
 		h->slot = grow(h->slot, &h->slots_room, h->slots + 1, sizeof(*h->slot));
-		h->next_free = grow(h->next_free, &h->next_free_room, h->slots + 1, sizeof(*h->next_free));
 		slot = (uint32_t)h->slots++;
 		h->slot[slot].r_slot = 0;
 	}
@@ -98,11 +115,9 @@ static uint32_t take_slot(struct handles *h, uint32_t lane, uint32_t description
 
 uint32_t handles_open(struct handles *h, uint32_t lane, uint32_t object, uint32_t file, uint32_t flags)
 {
-	uint32_t d;
+	uint32_t d = take_free(&h->free_descriptions, lane);
 
-	if (h->free_descriptions) {
-		d = h->free_description[--h->free_descriptions];
-	} else {
+	if (d == HANDLES_NONE) {
 		h->description = grow(h->description, &h->descriptions_room, h->descriptions + 1, sizeof(*h->description));
 		d = (uint32_t)h->descriptions++;
 	}
@@ -190,15 +205,11 @@ uint32_t handles_park(struct handles *h, uint32_t pid, int fd, uint64_t now_ns)
 
 void handles_recycle(struct handles *h, uint32_t lane, uint32_t slot)
 {
-	uint32_t d = h->slot[slot].description, *head = map_put(&h->free_slots, lane);
+	uint32_t d = h->slot[slot].description;
 
-	h->next_free[slot] = *head;
-	*head = slot + 1;
-	if (--h->description[d].references)
-		return;
-	h->free_description =
-		grow(h->free_description, &h->free_descriptions_room, h->free_descriptions + 1, sizeof(*h->free_description));
-	h->free_description[h->free_descriptions++] = d;
+	give_free(&h->free_slots, lane, slot);
+	if (!--h->description[d].references)
+		give_free(&h->free_descriptions, lane, d);
 }
 
 static void close_all(struct handles *h, struct table *t, bool only_cloexec, handles_closed *closed, void *context)

@@ -45,11 +45,11 @@ struct handles {
 	} *parked;
 	size_t parked_n, parked_room;
 	struct map by_pid; /* -> table + 1 */
-	struct map free_slots; /* lane -> head of its list + 1 */
-	uint32_t *next_free;
-	size_t next_free_room;
-	uint32_t *free_description;
-	size_t free_descriptions, free_descriptions_room;
+	struct free_list { /* of each lane one */
+		struct map head; /* lane -> item + 1 */
+		uint32_t *next;
+		size_t room;
+	} free_slots, free_descriptions;
 };
 
 enum { HANDLES_FD_MAX = 1 << 20 };

@@ -476,6 +476,22 @@ dependent() {
 	} | sed 's/^3 2 mkdir/2.5 2 openat path="\/big" file=1 = 5\n&/' | build
 }
 
+@test "threads that open files of their own do not wait for each other" {
+	{
+		for i in 1 2; do echo "thread $i tid=$i pid=$i"; done
+		for i in 1 2 3 4 5 6; do echo "file $i mode=0100644 size=5 path=\"/f$i\""; done
+		for i in 1 2 3 4 5 6; do
+			t=$((2 - i % 2))
+			echo "$i.1 $t openat path=\"/f$i\" file=$i = 3"
+			echo "$i.2 $t read fd=3 file=$i offset=0 length=5 = 5"
+			echo "$i.3 $t close fd=3 file=$i"
+		done
+	} | build
+	run -0 "$iorig" replay t.iotrace --plan-only --json
+	jq -e '.edges == 0' <<<"$output"
+	good
+}
+
 @test "what a shell starts next begins when the command before it is done" {
 	# The first command's call took 3 s in the recording, and takes none here.
 	local begin='
