@@ -251,14 +251,17 @@ void totals_read(const struct recorder *r, struct totals *t)
 		for (int class = 0; class < CLASS_MAX; class++) {
 			const volatile struct class_counters *k = &c->class[class];
 
-			t->all_seen += k->seen;
-			t->all_emitted += k->emitted;
-			t->all_filtered += k->filtered;
-			t->all_dropped += k->dropped;
-			t->seen[class] += k->seen;
-			t->emitted[class] += k->emitted;
-			t->filtered[class] += k->filtered;
-			t->dropped[class] += k->dropped;
+			/* Hooks count meanwhile: each number is read once, and so a sum is that of its parts. */
+			struct class_counters now = {.seen = k->seen, .emitted = k->emitted, .filtered = k->filtered, .dropped = k->dropped};
+
+			t->all_seen += now.seen;
+			t->all_emitted += now.emitted;
+			t->all_filtered += now.filtered;
+			t->all_dropped += now.dropped;
+			t->seen[class] += now.seen;
+			t->emitted[class] += now.emitted;
+			t->filtered[class] += now.filtered;
+			t->dropped[class] += now.dropped;
 		}
 		t->unpaired += c->unpaired;
 		t->string_faults += c->string_faults;
