@@ -146,8 +146,12 @@ handed_in_beside_others() { # requests of again.iotrace
 @test "what a program had not seen when it handed in more counts as under way" {
 	need_recorder
 	reads_seen_late 'io_uring_enter fd=7 flags=1 arg=1 ring=1 = 0'
-	COMMAND="$iorig capture -o again.iotrace --" good
-	[ "$(jq '.engine.rings[0].depth' run/run.json)" = 4 ]
+	# A busy machine may have done a read before it hands in the next: then once more.
+	for _ in 1 2 3 4 5; do
+		COMMAND="$iorig capture -o again.iotrace --" good
+		[ "$(jq '.engine.rings[0].depth' run/run.json)" = 4 ]
+		[ "$(handed_in_beside_others)" -le 100 ] || break
+	done
 	[ "$(handed_in_beside_others)" -gt 100 ]
 	# An io_uring_enter that only hands in is no wait; and who polls is taken to have seen all.
 	for call in '' 'io_uring_enter fd=7 flags=1 length=1 ring=1 = 1'; do
