@@ -614,12 +614,14 @@ int plan_compile(struct plan *plan, const struct record_source *source, const st
 	if (!rc) {
 		for (uint32_t i = 0; i < plan->lanes; i++)
 			flush_lane(c, i);
+		/* One of the largest parts, while the two trees are yet to be made. */
+		order_free(c->order);
+		c->order = NULL;
 		compile_finish(c);
 		rc = c->error ? c->error : map_parts(plan);
 	}
-	plan->strings = c->strings.text;
 	plan->strings_n = c->strings.n;
-	map_release(&c->strings.index);
+	plan->strings = texts_take(&c->strings);
 	release(c);
 	free(ahead->search);
 	free(ahead);

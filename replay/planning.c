@@ -59,6 +59,7 @@ static int compile(struct session *s, const struct plan_cache *cache)
 
 	if (!reader)
 		return fail(EXIT_FAILED, "%s: %s", s->trace, error.text);
+	trace_reader_forget_definitions(reader);
 	progress_start(&progress.progress, "compile", file_bytes(s->trace));
 	rc = plan_compile(&s->plan, &source, &options);
 	progress_finish(&progress.progress);

@@ -2,13 +2,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "replay/map.h"
-
 /* Distinct texts in one buffer, each ended by a zero byte. A text is known by its index into the buffer; index 0 is "". */
 struct texts {
 	char *text;
 	size_t n, room;
-	struct map index;
+	struct texts_slot { /* by hash, open addressing */
+		uint32_t hash, at; /* at 0: free */
+	} *slot;
+	uint32_t used, slots; /* slots: a power of two */
 };
 
 void texts_init(struct texts *s);
@@ -17,4 +18,6 @@ static inline const char *texts_text(const struct texts *s, uint32_t index)
 {
 	return s->text + index;
 }
+/* The buffer, which is the caller's now, of s->n bytes; of s nothing else is left. */
+char *texts_take(struct texts *s);
 void texts_release(struct texts *s);

@@ -20,7 +20,7 @@ struct block_summary {
 struct trace_reader {
 	FILE *stream;
 	uint64_t offset, frame_offset; /* bytes read; where the current frame began */
-	bool in_block, over;
+	bool in_block, over, forgets;
 	uint64_t block_lost; /* what the current block's head says */
 	struct trace_error error;
 	json_t *header, *trailer;
@@ -333,11 +333,19 @@ static int keep(void *array, uint32_t *room, uint32_t id, const void *record, si
 
 		if (!bigger)
 			return -ENOMEM;
-		memset(bigger + *room * bytes, 0, (wanted - *room) * bytes);
 		*(void **)array = bigger;
 		*room = wanted;
 	}
 	memcpy(*(char **)array + id * bytes, record, bytes);
+	return 0;
+}
+
+static int keep_definition(struct trace_reader *r, const struct trace_record *record)
+{
+	if (record->type == TRACE_FILE)
+		return keep(&r->file, &r->file_room, record->file.id, &record->file, sizeof(record->file));
+	if (record->type == TRACE_THREAD)
+		return keep(&r->thread, &r->thread_room, record->thread.id, &record->thread, sizeof(record->thread));
 	return 0;
 }
 
@@ -363,10 +371,8 @@ bool trace_reader_next(struct trace_reader *r, struct trace_record *record)
 	rc = 0;
 	if (record->type == TRACE_EVENT)
 		r->error.events++;
-	else if (record->type == TRACE_FILE)
-		rc = keep(&r->file, &r->file_room, record->file.id, &record->file, sizeof(record->file));
-	else if (record->type == TRACE_THREAD)
-		rc = keep(&r->thread, &r->thread_room, record->thread.id, &record->thread, sizeof(record->thread));
+	else if (!r->forgets)
+		rc = keep_definition(r, record);
 	return rc ? stop_io(r, -rc) : true;
 }
 
@@ -395,14 +401,19 @@ const char *trace_reader_string(const struct trace_reader *r, uint32_t id)
 	return id && id <= r->decode.strings.n ? r->decode.strings.entry[id].text : "";
 }
 
+void trace_reader_forget_definitions(struct trace_reader *r)
+{
+	r->forgets = true;
+}
+
 const struct trace_file *trace_reader_file(const struct trace_reader *r, uint32_t id)
 {
-	return id && id <= r->decode.predict.files ? &r->file[id] : NULL;
+	return id && id <= r->decode.predict.files && !r->forgets ? &r->file[id] : NULL;
 }
 
 const struct trace_thread *trace_reader_thread(const struct trace_reader *r, uint32_t id)
 {
-	return id && id <= r->decode.predict.threads ? &r->thread[id] : NULL;
+	return id && id <= r->decode.predict.threads && !r->forgets ? &r->thread[id] : NULL;
 }
 
 uint64_t trace_reader_column_bytes(const struct trace_reader *r, unsigned column, uint64_t *raw)

@@ -311,6 +311,8 @@ const json_t *trace_reader_header(const struct trace_reader *r);
 const json_t *trace_reader_trailer(const struct trace_reader *r);
 /* "" for id 0; valid until close. Ids in delivered records are always in range: the reader has checked them. */
 const char *trace_reader_string(const struct trace_reader *r, uint32_t id);
+/* Before the first record, for who takes what he needs of a definition when it comes: the two below know nothing then. */
+void trace_reader_forget_definitions(struct trace_reader *r);
 const struct trace_file *trace_reader_file(const struct trace_reader *r, uint32_t id);
 const struct trace_thread *trace_reader_thread(const struct trace_reader *r, uint32_t id);
 /* Bytes of the file that have been read: for progress. */
