@@ -296,11 +296,13 @@ void lane_run(struct lane *l)
 			      .gap_ns = run->plan->gap_ns[GAP_DESCRIPTOR]};
 
 	l->bin_end_tick = run->start_tick + tick_of_ns(l->stats->bin_end_ns);
-	for (uint32_t i = 0; i < l->plan->chunks; i++) {
+	for (uint32_t i = 0, fetched = 0; i < l->plan->chunks; i++) {
 		const struct plan_chunk *c = &l->plan->chunk[i];
 
-		if (!run->dry && plan_fetch(run->plan, c))
+		if (!run->dry && i == fetched) {
+			fetched += plan_fetch(run->plan, l->plan, i);
 			at.tick = tick_now();
+		}
 		if (!loop(l, run->plan->op + c->first, run->plan->op + c->first + c->count, &at))
 			break;
 	}

@@ -46,7 +46,7 @@ void plan_release(struct plan *p)
 
 /* ---- in memory ------------------------------------------------------------------------------------------------------------- */
 
-enum { PARTS = 3, READ_BYTES = 1 << 20 };
+enum { PARTS = 3, READ_BYTES = 1 << 20, FETCH_BYTES = 1 << 19 };
 
 /* What lanes read while they run. */
 static void parts_of(const struct plan *p, const struct spool *part[PARTS])
@@ -106,13 +106,17 @@ void plan_forget(const struct plan *p)
 			madvise(part[i]->map, part[i]->map_bytes, MADV_DONTNEED);
 }
 
-bool plan_fetch(const struct plan *p, const struct plan_chunk *c)
+uint32_t plan_fetch(const struct plan *p, const struct plan_lane *lane, uint32_t chunk)
 {
+	const struct plan_chunk *first = &lane->chunk[chunk], *c = first, *end = lane->chunk + lane->chunks;
 	const uint64_t page = 4096;
-	uintptr_t from = (uintptr_t)(p->op + c->first) & ~(page - 1), to = (uintptr_t)(p->op + c->first + c->count);
+	uintptr_t from = (uintptr_t)(p->op + first->first) & ~(page - 1), to;
 
 	if (plan_is_small(p))
-		return false;
+		return lane->chunks - chunk;
+	do
+		to = (uintptr_t)(p->op + c->first + c->count);
+	while (++c < end && c->first == c[-1].first + c[-1].count && to - from < FETCH_BYTES);
 	madvise((void *)from, to - from, MADV_POPULATE_READ);
-	return true;
+	return (uint32_t)(c - first);
 }

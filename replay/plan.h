@@ -214,7 +214,7 @@ bool plan_is_small(const struct plan *plan);
 void plan_keep(const struct plan *plan);
 /* Unmaps all pages; those that are still needed come back from the page cache. */
 void plan_forget(const struct plan *plan);
-/* Maps the pages of a chunk. True: that took time. */
-bool plan_fetch(const struct plan *plan, const struct plan_chunk *chunk);
+/* Maps the pages of a lane's chunk, and of those after it that lie behind it, up to a limit. Returns how many chunks they are. */
+uint32_t plan_fetch(const struct plan *plan, const struct plan_lane *lane, uint32_t chunk);
 
 void plan_release(struct plan *plan);
