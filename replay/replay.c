@@ -126,13 +126,12 @@ static uint64_t done_so_far(const struct session *s)
 	return n;
 }
 
-/* Waits for the next round of watching; a short run must not wait for its watcher. */
-static void doze(struct session *s, const struct sandbox *box, uint64_t *forgot)
+/* Waits for the next round of watching; a short run must not wait for its watcher, nor a large plan's window grow until then. */
+static void doze(struct session *s, struct sandbox *box, uint64_t *forgot)
 {
 	const struct plan *p = &s->plan;
 
-	for (int i = 0; i < 20 && !box->done; i++) {
-		nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+	for (int i = 0; i < 5 && !sandbox_wait(box, 20); i++) {
 		if (!plan_is_small(p) && (done_so_far(s) - *forgot) * plan_bytes(p) / p->ops > PLAN_WINDOW_BYTES) {
 			*forgot = done_so_far(s);
 			plan_forget(p);

@@ -3,11 +3,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "lib/cleanup.h"
@@ -93,7 +96,8 @@ static void *enter(void *arg)
 		umask(0);
 		s->result = s->function(s->context);
 	}
-	s->done = true;
+	s->done = 1;
+	syscall(SYS_futex, &s->done, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 	return NULL;
 }
 
@@ -101,6 +105,15 @@ int sandbox_start(struct sandbox *s, int fd, int (*function)(void *), void *cont
 {
 	*s = (struct sandbox){.fd = fd, .function = function, .context = context};
 	return -pthread_create(&s->thread, NULL, enter, s);
+}
+
+bool sandbox_wait(struct sandbox *s, unsigned ms)
+{
+	const struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
+
+	if (!s->done)
+		syscall(SYS_futex, &s->done, FUTEX_WAIT_PRIVATE, 0, &time, NULL, 0);
+	return s->done;
 }
 
 int sandbox_join(struct sandbox *s)

@@ -1,6 +1,7 @@
 #pragma once
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 /*
  * The directory that a replay stays in. Work on paths is done by threads whose root directory it is (chroot of a thread of its own
@@ -25,8 +26,10 @@ struct sandbox {
 	int (*function)(void *context);
 	void *context;
 	int result;
-	_Atomic bool done;
+	_Atomic uint32_t done;
 	pthread_t thread;
 };
 int sandbox_start(struct sandbox *s, int fd, int (*function)(void *), void *context);
+/* Waits until it returns, ms milliseconds at most. False: it goes on. */
+bool sandbox_wait(struct sandbox *s, unsigned ms);
 int sandbox_join(struct sandbox *s);
