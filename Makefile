@@ -48,9 +48,17 @@ all: $(PROGRAM) ## build bin/iorig, the one static program
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
+# Every record goes through all of these, a few lines in each: optimized as one the compiler of plans takes 6 to 8 % less time. Their objects
+# are whole ones as well, for tests, which are linked without that.
+AS_ONE_release := lib/stop $(addprefix trace/,decode ops predict reader strings) \
+	$(addprefix replay/,ahead ahead_names ahead_sizes compile compile_fd compile_handle compile_path compile_process compile_ring \
+		compile_state handles map model model_learn model_way ops order planning slab spool texts)
+AS_ONE := $(AS_ONE_$(VARIANT):%=$(B)/%.o)
+$(AS_ONE): CFLAGS += -flto -ffat-lto-objects
+
 $(PROGRAM): $(B)/bin/iorig.o $(B)/libiorig.a
 	@echo "LD $@"
-	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+	@$(CC) $(LDFLAGS) $(if $(AS_ONE),-O2 -flto -flto-partition=one,-fno-lto) -o $@ $^ $(LIBS)
 
 $(B)/libiorig.a: $(OBJECTS)
 	@rm -f $@
@@ -81,7 +89,7 @@ build/helpers/%: tests/helpers/%.c $(wildcard tests/helpers/*.h)
 
 $(B)/tests/%: tests/unit/%.c $(B)/libiorig.a
 	@mkdir -p $(@D)
-	@$(CC) $(CFLAGS) $(LDFLAGS_$(filter-out release,$(VARIANT))) -o $@ $< $(B)/libiorig.a -lcmocka $(LIBS)
+	@$(CC) $(CFLAGS) -fno-lto $(LDFLAGS_$(filter-out release,$(VARIANT))) -o $@ $< $(B)/libiorig.a -lcmocka $(LIBS)
 
 deps: ## install what iorig needs (Debian packages, as root)
 	sh tests/deps.sh
