@@ -87,10 +87,15 @@ struct cachestat {
 #define SYS_cachestat 451
 #endif
 
+static uint64_t pages_of(uint64_t bytes)
+{
+	return (bytes + PAGE_BYTES - 1) / PAGE_BYTES;
+}
+
 /* How many of the file's first pages are resident. */
 static uint64_t resident_pages(int fd, uint64_t bytes)
 {
-	uint64_t n = (bytes + PAGE_BYTES - 1) / PAGE_BYTES, resident = 0;
+	uint64_t n = pages_of(bytes), resident = 0;
 	struct cachestat_range range = {0, bytes};
 	struct cachestat there;
 	unsigned char in[4096]; /* a part at a time */
@@ -114,6 +119,11 @@ static uint64_t resident_pages(int fd, uint64_t bytes)
 	return resident;
 }
 
+bool cache_has(int fd, uint64_t bytes)
+{
+	return resident_pages(fd, bytes) >= pages_of(bytes);
+}
+
 void cache_fill(const struct plan *p, bool all)
 {
 	_cleanup_free_ char *buffer = malloc(PART_BYTES);
@@ -123,7 +133,7 @@ void cache_fill(const struct plan *p, bool all)
 	for (uint32_t i = 0; all && i < p->start_n; i++) {
 		_cleanup_close_ int fd = open_entry(p, &p->start[i]);
 
-		if (fd >= 0 && resident_pages(fd, p->start[i].size) < (p->start[i].size + PAGE_BYTES - 1) / PAGE_BYTES)
+		if (fd >= 0 && !cache_has(fd, p->start[i].size))
 			read_range(fd, buffer, 0, p->start[i].size);
 	}
 	for (uint32_t i = 0; !all && i < p->resident_n; i++) {
@@ -145,7 +155,7 @@ static void look_at(const struct plan *p, const struct plan_entry *e, uint64_t *
 
 	if (fd < 0)
 		return;
-	*pages += (bytes + PAGE_BYTES - 1) / PAGE_BYTES;
+	*pages += pages_of(bytes);
 	*resident += resident_pages(fd, bytes);
 }
 

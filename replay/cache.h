@@ -12,5 +12,7 @@ int cache_drop(int root_fd);
 void cache_forget(const struct plan *plan);
 /* In the sandbox: reads every file of the starting state, or what was resident in the recording. */
 void cache_fill(const struct plan *plan, bool all);
+/* So many of a file's first bytes are resident, by cachestat or mincore. */
+bool cache_has(int fd, uint64_t bytes);
 /* In the sandbox: which share of the starting state's pages is resident, by cachestat or mincore over a sample of files; -1: there are none. */
 double cache_resident_ratio(const struct plan *plan);

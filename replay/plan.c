@@ -5,6 +5,8 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
+#include "replay/cache.h"
+
 uint64_t plan_event(const struct plan *p, const struct plan_lane *lane, const struct plan_op *op)
 {
 	uint64_t at = (uint64_t)(op - p->op);
@@ -69,7 +71,8 @@ bool plan_is_small(const struct plan *p)
 /* Into the page cache without being mapped. */
 static void read_all(const struct spool *part)
 {
-	char *buffer = malloc(READ_BYTES);
+	/* Nearly always it was just written. */
+	char *buffer = cache_has(part->fd, part->map_bytes) ? NULL : malloc(READ_BYTES);
 
 	for (off_t at = 0; buffer && at < (off_t)part->map_bytes; at += READ_BYTES)
 		if (pread(part->fd, buffer, READ_BYTES, at) <= 0)
