@@ -31,15 +31,12 @@ int session_in_sandbox(struct session *s, int (*function)(void *), const char *w
 {
 	struct sandbox box;
 	struct progress progress;
-	long nap_ns = 200000;
 	int rc = sandbox_start(&box, s->root_fd, function, s);
 
 	if (rc)
 		return rc;
 	progress_start(&progress, what, total);
-	while (!box.done) {
-		nanosleep(&(struct timespec){.tv_nsec = nap_ns}, NULL);
-		nap_ns += nap_ns < 20000000 ? nap_ns : 0;
+	while (!sandbox_wait(&box, 20)) {
 		if (stop_requested())
 			s->run.stop = true;
 		if (done)
