@@ -283,6 +283,7 @@ static void compile_dup(struct compiler *c, bool cloexec)
 	const struct trace_event *ev = c->ev;
 	struct plan_args a = {.flags = ev->op == TRACE_OP_FCNTL ? ev->flags : 0};
 	uint32_t from = compile_slot(c, ev->fd, ev->file), slot, gone;
+	bool any_number = ev->op == TRACE_OP_DUP || ev->op == TRACE_OP_FCNTL; /* dup2 and dup3 close what had theirs */
 
 	if (ev->result == -EBADF && from == HANDLES_NONE) {
 		compile_begin(c);
@@ -300,6 +301,8 @@ static void compile_dup(struct compiler *c, bool cloexec)
 		return;
 	}
 	slot = handles_dup(&c->handles, compile_lane(c), from);
+	if (any_number)
+		compile_close_slot(c, handles_park(&c->handles, c->pid, (int)ev->result, ev->begin_ns + ev->duration_ns));
 	gone = handles_bind(&c->handles, c->pid, (int)ev->result, slot, cloexec);
 	if (compile_slot_is_dead(c, slot)) {
 		compile_skip(c);

@@ -61,8 +61,8 @@ void handles_release(struct handles *h);
 void handles_process(struct handles *h, uint32_t pid, uint32_t parent, bool share);
 
 /*
- * close(2) frees the number before it returns: another thread's open may get it and end first. An open whose descriptor is still taken
- * parks what is there, until the close comes that had begun before the open ended (now_ns). Returns a slot that has to be closed because it
+ * close(2) frees the number before it returns: another thread's open or dup may get it and end first. One whose descriptor is still taken
+ * parks what is there, until the close comes that had begun before it ended (now_ns). Returns a slot that has to be closed because it
  * was parked for the same descriptor before, and its close is not part of the recording; else HANDLES_NONE.
  */
 uint32_t handles_park(struct handles *h, uint32_t pid, int fd, uint64_t now_ns);

@@ -795,6 +795,26 @@ good_between() { # LEAST MOST [OPTION]...
 	jq -e '.coverage.opened_anew == 0' run/run.json
 }
 
+@test "a close that ends after a copy got its number closes the old file" {
+	for copy in 'dup fd=4' 'fcntl fd=4 flags=0'; do
+		build <<-EOF
+			file 1 mode=0100644 size=100 path="/a"
+			file 2 mode=0100644 size=200 path="/b"
+			thread 1 tid=1 pid=1
+			thread 2 tid=2 pid=1
+			1.0 1 openat path="/a" file=1 = 3
+			1.1 1 openat path="/b" file=2 = 4
+			2.1+0.1 2 $copy file=2 = 3
+			2.0+0.3 1 close fd=3 file=1
+			3.0 2 read fd=3 file=2 offset=0 length=4096 = 200
+			4.0 2 close fd=3 file=2
+			5.0 2 close fd=4 file=2
+		EOF
+		for i in 1 2 3; do good; done
+		jq -e '.coverage.opened_anew == 0' run/run.json
+	done
+}
+
 @test "four threads deliver 2000 messages: as many left as there were, at every order" {
 	awk 'BEGIN {
 		for (t = 1; t <= 4; t++) { print "thread " t " tid=" t; print "0.00" t " " t " mkdir path=\"/m" t "\" mode=0755"
