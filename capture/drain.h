@@ -39,6 +39,7 @@ struct drain {
 	struct { /* the last answer to whether a path is unwanted, and all of that path that the answer hung on */
 		char text[128];
 		size_t bytes;
+		uint32_t epoch; /* of the names: mounts may have changed since */
 		bool unwanted;
 	} mount;
 	struct known_path *known;

@@ -38,8 +38,9 @@ static bool is_unwanted(struct drain *d, const char *path, size_t length)
 
 	if (length < decides || decides > sizeof(d->mount.text))
 		return drain_unwanted(d, &d->mounts, path, length);
-	if (d->mount.bytes != decides || memcmp(path, d->mount.text, decides) != 0) {
+	if (d->mount.epoch != d->names.epoch || d->mount.bytes != decides || memcmp(path, d->mount.text, decides) != 0) {
 		d->mount.unwanted = drain_unwanted(d, &d->mounts, path, length);
+		d->mount.epoch = d->names.epoch;
 		d->mount.bytes = decides;
 		memcpy(d->mount.text, path, decides);
 	}

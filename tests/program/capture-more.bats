@@ -242,6 +242,25 @@ in_mounts() { unshare -m --propagation private sh -euc "$1"; }
 	events "$trace" | grep "path=\"/.mnt-[0-9]*$dir/shared/only\"" || { events "$trace" | grep only; false; }
 }
 
+@test "a file system that nobody records, mounted over a directory that was recorded, is left out from then on" {
+	local long
+	long=$(printf 'x%.0s' $(seq 150))
+	mkdir "$dir/over" "$dir/${long:0:100}"
+	cat >"$dir/use.sh" <<-END
+		stat $dir/over/${long}1
+		mount -t proc none $dir/over
+		cat $dir/use.sh >/dev/null
+		sleep 0.2
+		stat $dir/over/${long}2
+		umount $dir/over
+	END
+	# The longest place of a mount stays what it is.
+	run unshare -m --propagation private sh -c "mount -t tmpfs none $dir/${long:0:100}; exec timeout 60 $iorig capture -o $trace -- sh $dir/use.sh"
+	[ "$status" = 0 ]
+	events "$trace" | grep -q "path=\"$dir/over/${long}1\""
+	! events "$trace" | grep "path=\"$dir/over/${long}2\""
+}
+
 @test "a chroot: links and .. stay within it" {
 	[ -x /bin/busybox ] || skip "busybox-static is not installed"
 	mkdir -p "$dir/jail/etc" "$dir/jail/bin"
